@@ -1,0 +1,39 @@
+//! The vocabulary of InboundFlow: calls, contacts, leads, appointments, events and the words they are made of.
+//!
+//! Pure data. No input or output, no SQL, no HTTP; the time, randomness and fresh ids come from outside through
+//! [`Clock`] and [`IdGen`].
+
+mod appointment;
+mod assistant;
+mod call;
+mod change;
+mod clock;
+mod contact;
+pub mod event;
+pub mod id;
+mod key;
+mod lead;
+mod page;
+mod phone;
+mod platform;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod time;
+
+pub use appointment::{Appointment, AppointmentStatus};
+pub use assistant::Assistant;
+pub use call::{Call, CallStatus, Direction, Message, Role, Tool, Urgency};
+pub use change::{AssistantRef, CallState, Change, Completion, Facts, Field, Fired, Rank, Ranks, Stage, Transfer};
+pub use clock::{Clock, IdGen};
+pub use contact::Contact;
+pub use event::EventType;
+pub use id::{
+    AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, EventId, Id, InboxId, KeyId,
+    LeadId, OrgId, SourceId,
+};
+pub use key::{ApiKey, KeyError};
+pub use lead::{Lead, LeadStatus};
+pub use page::{Cursor, Page};
+pub use phone::Phone;
+pub use platform::Platform;
+pub use time::{Stamp, Time};

@@ -1,0 +1,114 @@
+//! Phone numbers: what is one, and how it is written.
+
+use std::{fmt, str::FromStr};
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A phone number in E.164 (ITU-T E.164: `+`, country code, at most 15 digits).
+///
+/// Withheld callers, SIP addresses and short codes are not phone numbers: they name nobody that could be called
+/// back, and two of them never are one person.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Phone(Box<str>);
+
+/// What carriers put in the number's place when the caller withheld it: ANONYMOUS, RESTRICTED, BLOCKED, PRIVATE,
+/// UNAVAILABLE and UNKNOWN, spelled on a telephone's keypad.
+const WITHHELD: [&str; 6] =
+    ["+266696687", "+7378742833", "+2562533", "+7748283", "+86282452253", "+8656696"];
+
+impl Phone {
+    /// Reads a number as a platform or a person writes it, with spaces, dots or brackets.
+    ///
+    /// Without `country` (ISO 3166-1 alpha-2) only the international form with `+` is understood. `None` for
+    /// whatever is not a possible number. Possible is enough: numbering plans change faster than the tables that
+    /// would tell whether a number is assigned.
+    pub fn parse(text: &str, country: Option<&str>) -> Option<Self> {
+        let text = text.trim();
+        if text.contains(['@', ':']) || text.chars().filter(char::is_ascii_digit).count() < 7 {
+            return None;
+        }
+        let region = country.and_then(|country| country.parse::<Region>().ok());
+        let number = PHONE_NUMBER_UTIL.parse(text, region).ok()?;
+        if !PHONE_NUMBER_UTIL.is_possible_number(&number) {
+            return None;
+        }
+        let e164 = number.format_as(PhoneNumberFormat::E164);
+        (e164.len() <= 16 && !WITHHELD.contains(&&*e164)).then(|| Self(e164.into()))
+    }
+
+    /// The number in E.164.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes text that is already a [`Phone`]'s, as read back from the store.
+    pub fn from_e164_unchecked(text: String) -> Self {
+        Self(text.into_boxed_str())
+    }
+}
+
+impl fmt::Display for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Never the whole number: logs hold no phone numbers.
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phone(…)")
+    }
+}
+
+impl FromStr for Phone {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text, None).ok_or("must be a phone number in E.164, such as +14155550123")
+    }
+}
+
+impl<'de> Deserialize<'de> for Phone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for Phone {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("A phone number in E.164."))
+            .examples(["+14155550123"])
+            .into()
+    }
+}
+impl utoipa::ToSchema for Phone {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn e164(text: &str, country: Option<&str>) -> Option<String> {
+        Phone::parse(text, country).map(|phone| phone.to_string())
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        for text in ["+14155550123", " +1 (415) 555-0123 ", "+1.415.555.0123"] {
+            assert_eq!(e164(text, None).as_deref(), Some("+14155550123"), "{text}");
+        }
+        assert_eq!(e164("030 901820", Some("DE")).as_deref(), Some("+4930901820"));
+        assert_eq!(e164("+12223334444", None).as_deref(), Some("+12223334444"), "possible is enough");
+    }
+
+    #[test]
+    fn withheld_sip_and_short_numbers_are_not_phone_numbers() {
+        let not = ["", "anonymous", "Restricted", "sip:4155550123@example.com", "12345", "+12345", "911"];
+        for text in not.into_iter().chain(WITHHELD).chain(["4155550123", "+4155550123999999999", "+٤١٥"]) {
+            assert_eq!(e164(text, None), None, "{text}");
+        }
+    }
+}
