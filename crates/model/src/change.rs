@@ -210,6 +210,11 @@ impl Field {
 
 impl Ranks {
     /// The rank of a field.
+    pub fn get(&self, field: Field) -> Option<Rank> {
+        self.0[field as usize]
+    }
+
+    /// The place of a field's rank.
     pub fn of(&mut self, field: Field) -> &mut Option<Rank> {
         &mut self.0[field as usize]
     }

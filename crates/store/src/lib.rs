@@ -1,1 +1,185 @@
-//! placeholder
+//! The only crate that knows SQL: one concrete [`Store`] over SQLite and PostgreSQL.
+//!
+//! Every statement is one text for both databases, and every write of several steps one function; where the two
+//! differ stands in `dialect.rs`. [`Store::org`] is the only door to an organisation's records: whatever it returns
+//! can reach that organisation's rows and no others.
+
+mod accept;
+mod admin;
+mod appointments;
+mod assistants;
+mod calls;
+mod contacts;
+mod deliveries;
+mod dialect;
+mod endpoints;
+mod error;
+mod events;
+mod idempotency;
+mod inbox;
+mod keys;
+mod leads;
+mod list;
+mod migrate;
+pub mod outbox;
+mod postgres;
+#[cfg(feature = "bench")]
+pub mod seed;
+mod search;
+mod sources;
+mod sqlite;
+mod stamps;
+mod tx;
+mod value;
+
+use std::{path::PathBuf, str::FromStr, sync::Arc};
+
+use model::{Clock, IdGen, OrgId};
+
+pub use crate::{
+    accept::{Decision, OrgSettings, Received, Rules, Situation, Written},
+    admin::Organization,
+    appointments::ListAppointments,
+    assistants::ListAssistants,
+    calls::{CallDetail, ListCalls, ListedCall},
+    contacts::ListContacts,
+    deliveries::{Attempt, DeliveryRecord, DeliveryState, NextStep},
+    endpoints::{Endpoint, EndpointState, NewEndpoint},
+    error::{Error, Result},
+    events::NewEvent,
+    idempotency::Idempotency,
+    inbox::{InboxEntry, Incoming, Outcome, Reading},
+    keys::{KeyRecord, NewKey},
+    leads::ListLeads,
+    list::Listed,
+    outbox::Outbox,
+    sources::{NewSource, Source},
+};
+use crate::{
+    postgres::Postgres,
+    sqlite::Sqlite,
+    tx::{Tx, Work},
+};
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of the embedded database: `sqlite:PATH`.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server: `postgres://…`.
+    Postgres(String),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() {
+                return Err(Error::Address("`sqlite:` wants the path of a file behind it".into()));
+            }
+            return Ok(Self::Sqlite(path.into()));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        Err(Error::Address("must begin with `sqlite:` or `postgres://`".into()))
+    }
+}
+
+/// All records of all organisations. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    outbox: Arc<Outbox>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+}
+
+enum Database {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// One organisation's records, and nobody else's. Made by [`Store::org`].
+#[derive(Clone)]
+pub struct OrgStore {
+    store: Store,
+    org: OrgId,
+}
+
+/// Threads that read the embedded database. Reads are short and come from the operating system's cache; more threads
+/// than a small machine has cores only take memory.
+const READERS: usize = 2;
+
+/// Connections to PostgreSQL.
+const CONNECTIONS: usize = 16;
+
+impl Store {
+    /// Opens a database and brings its schema up to date.
+    pub async fn open(url: &DatabaseUrl, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>) -> Result<Self> {
+        let database = match url {
+            DatabaseUrl::Sqlite(path) => {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                migrate::sqlite(path)?;
+                Database::Sqlite(Sqlite::start(path, READERS)?)
+            }
+            DatabaseUrl::Postgres(url) => {
+                let postgres = Postgres::connect(url, CONNECTIONS)?;
+                migrate::postgres(&postgres).await?;
+                Database::Postgres(postgres)
+            }
+        };
+        Ok(Self(Arc::new(Inner { database, outbox: Arc::default(), clock, ids })))
+    }
+
+    /// The door to one organisation's records.
+    pub fn org(&self, org: OrgId) -> OrgStore {
+        OrgStore { store: self.clone(), org }
+    }
+
+    /// Where deliveries go when their transaction has committed.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.0.outbox
+    }
+
+    /// Whether this process is the only one that may hold leases: the embedded database has one server.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.0.database, Database::Sqlite(_))
+    }
+
+    /// Fails unless the database answers.
+    pub async fn check(&self) -> Result<()> {
+        self.read(|tx| {
+            Box::pin(async move { tx.first("SELECT 1 FROM org_clocks LIMIT 1", &[], |_| Ok(())).await.map(drop) })
+        })
+        .await
+    }
+
+    async fn read<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx<'_>) -> Work<'t, T> + Send + 'static,
+    {
+        match &self.0.database {
+            Database::Sqlite(sqlite) => sqlite.read(operation).await,
+            Database::Postgres(postgres) => postgres.read(operation).await,
+        }
+    }
+
+    async fn write<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx<'_>) -> Work<'t, T> + Send + 'static,
+    {
+        match &self.0.database {
+            Database::Sqlite(sqlite) => sqlite.write(&self.0.outbox, operation).await,
+            Database::Postgres(postgres) => postgres.write(&self.0.outbox, operation).await,
+        }
+    }
+}

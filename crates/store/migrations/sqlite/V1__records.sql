@@ -1,0 +1,303 @@
+-- Everything an organisation has. The twin of this file for PostgreSQL has the same tables and columns.
+-- Times are microseconds since 1970 (INTEGER); ids are UUIDs (BLOB of 16 bytes).
+
+CREATE TABLE organizations (
+    id BLOB PRIMARY KEY,
+    name TEXT NOT NULL,
+    time_zone TEXT,
+    country TEXT,
+    created_at INTEGER NOT NULL
+);
+
+-- The record clock: the last stamp given to a record of the organisation. Its row is the lock that puts writes of
+-- one organisation in the order in which they become visible.
+CREATE TABLE org_clocks (
+    org_id BLOB PRIMARY KEY REFERENCES organizations (id),
+    last_stamp INTEGER NOT NULL
+);
+
+CREATE TABLE users (
+    id BLOB PRIMARY KEY,
+    email TEXT NOT NULL UNIQUE,
+    name TEXT,
+    password_hash TEXT,
+    language TEXT,
+    created_at INTEGER NOT NULL
+);
+
+CREATE TABLE memberships (
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    user_id BLOB NOT NULL REFERENCES users (id),
+    role TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (org_id, user_id)
+);
+
+CREATE TABLE api_keys (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    name TEXT NOT NULL,
+    key_id TEXT NOT NULL UNIQUE,
+    hash BLOB NOT NULL,
+    last4 TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    rate_limit INTEGER,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    last_used_at INTEGER
+);
+CREATE INDEX api_keys_by_org ON api_keys (org_id, created_at);
+
+CREATE TABLE sources (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    platform TEXT NOT NULL,
+    name TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    previous_secret TEXT,
+    settings TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    deleted_at INTEGER
+);
+CREATE INDEX sources_by_org ON sources (org_id, created_at);
+
+-- Every message as it arrived, so that a better parser can read it again.
+CREATE TABLE inbox (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    source_id BLOB NOT NULL REFERENCES sources (id),
+    received_at INTEGER NOT NULL,
+    event TEXT,
+    external_id TEXT,
+    outcome TEXT NOT NULL,
+    reason TEXT,
+    call_id BLOB,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
+    body_hash BLOB NOT NULL
+);
+CREATE INDEX inbox_by_source ON inbox (source_id, received_at);
+CREATE INDEX inbox_by_hash ON inbox (source_id, body_hash);
+
+CREATE TABLE assistants (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    source TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    name TEXT,
+    call_count INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (org_id, source, external_id)
+);
+CREATE UNIQUE INDEX assistants_by_created ON assistants (org_id, created_at);
+
+CREATE TABLE contacts (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    name TEXT,
+    phone TEXT,
+    email TEXT,
+    company TEXT,
+    notes TEXT,
+    tags TEXT NOT NULL,
+    blocked BOOLEAN NOT NULL,
+    call_count INTEGER NOT NULL,
+    last_call_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (org_id, phone)
+);
+CREATE UNIQUE INDEX contacts_by_created ON contacts (org_id, created_at);
+
+CREATE TABLE calls (
+    seq INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    source_id BLOB NOT NULL REFERENCES sources (id),
+    source TEXT NOT NULL,
+    external_id TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    ended_reason TEXT,
+    direction TEXT,
+    caller_phone TEXT,
+    caller_address TEXT,
+    caller_name TEXT,
+    caller_email TEXT,
+    started_at INTEGER,
+    ended_at INTEGER,
+    duration_seconds INTEGER,
+    summary TEXT,
+    transcript TEXT,
+    recording_url TEXT,
+    transfer_status TEXT,
+    transfer_destination TEXT,
+    transfer_reason TEXT,
+    transferred_at INTEGER,
+    intent TEXT,
+    urgency TEXT,
+    captured TEXT,
+    carrier_id TEXT,
+    assistant_id BLOB,
+    assistant_external_id TEXT,
+    contact_id BLOB,
+    lead_id BLOB,
+    -- What the organisation did with the call.
+    reviewed_at INTEGER,
+    spam BOOLEAN NOT NULL,
+    tags TEXT NOT NULL,
+    notes TEXT,
+    -- What is needed to merge the next message, and which events have fired.
+    ranks TEXT NOT NULL,
+    completion INTEGER NOT NULL,
+    transfer INTEGER NOT NULL,
+    completion_due_at INTEGER,
+    completed_fired_at INTEGER,
+    transferred_fired_at INTEGER,
+    UNIQUE (source_id, external_id)
+);
+CREATE UNIQUE INDEX calls_by_created ON calls (org_id, created_at);
+CREATE INDEX calls_by_phone ON calls (org_id, caller_phone, created_at);
+CREATE INDEX calls_by_status ON calls (org_id, status, created_at);
+CREATE INDEX calls_by_contact ON calls (contact_id, created_at) WHERE contact_id IS NOT NULL;
+CREATE INDEX calls_by_completion ON calls (completion_due_at) WHERE completion_due_at IS NOT NULL;
+
+-- The conversation turn by turn: one row a call, because it is read whole and written whole.
+CREATE TABLE messages (
+    call_id BLOB PRIMARY KEY REFERENCES calls (id),
+    body TEXT NOT NULL
+);
+
+-- The words of a call (transcript, summary, name, number), each once, beside a token that names the organisation.
+CREATE VIRTUAL TABLE call_search USING fts5 (
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
+);
+
+CREATE TABLE leads (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    call_id BLOB UNIQUE,
+    contact_id BLOB,
+    name TEXT,
+    phone TEXT,
+    email TEXT,
+    intent TEXT,
+    urgency TEXT,
+    summary TEXT,
+    status TEXT NOT NULL,
+    notes TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX leads_by_created ON leads (org_id, created_at);
+CREATE INDEX leads_by_contact ON leads (contact_id, created_at) WHERE contact_id IS NOT NULL;
+CREATE INDEX leads_by_status ON leads (org_id, status, created_at);
+CREATE INDEX leads_by_phone ON leads (org_id, phone, created_at);
+
+CREATE TABLE appointments (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    call_id BLOB,
+    -- The use of the booking tool that made it: a message that comes twice makes one appointment.
+    tool_call_id TEXT,
+    contact_id BLOB,
+    lead_id BLOB,
+    assistant_id BLOB,
+    title TEXT,
+    attendee_name TEXT,
+    attendee_phone TEXT,
+    attendee_email TEXT,
+    starts_at INTEGER,
+    ends_at INTEGER,
+    time_zone TEXT,
+    location TEXT,
+    notes TEXT,
+    status TEXT NOT NULL,
+    source TEXT NOT NULL,
+    external_id TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (call_id, tool_call_id)
+);
+CREATE UNIQUE INDEX appointments_by_created ON appointments (org_id, created_at);
+CREATE INDEX appointments_by_start ON appointments (org_id, starts_at);
+CREATE INDEX appointments_by_phone ON appointments (org_id, attendee_phone, created_at);
+CREATE INDEX appointments_by_status ON appointments (org_id, status, created_at);
+
+-- Everything that was told, oldest first by `created_at`. `data` is frozen: it is what every delivery sends.
+CREATE TABLE events (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    created_at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    call_id BLOB,
+    data TEXT NOT NULL
+);
+CREATE UNIQUE INDEX events_by_created ON events (org_id, created_at);
+
+CREATE TABLE endpoints (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    url TEXT NOT NULL,
+    description TEXT,
+    -- Names separated by one space; empty for all, those to come included.
+    events TEXT NOT NULL,
+    secret TEXT,
+    previous_secret TEXT,
+    state TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    paused_until INTEGER,
+    deleted_at INTEGER
+);
+CREATE INDEX endpoints_by_org ON endpoints (org_id, created_at);
+
+-- What is owed: one row per event and endpoint, written with the event.
+CREATE TABLE deliveries (
+    id BLOB PRIMARY KEY,
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    endpoint_id BLOB NOT NULL REFERENCES endpoints (id),
+    event_id BLOB NOT NULL REFERENCES events (id),
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at INTEGER,
+    lease_owner BLOB,
+    lease_until INTEGER,
+    last_status INTEGER,
+    last_error TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+);
+CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE lease_until IS NOT NULL;
+CREATE UNIQUE INDEX deliveries_by_created ON deliveries (org_id, created_at);
+
+-- Every try of a delivery, as it was sent and answered. Only ever added to.
+CREATE TABLE attempts (
+    id BLOB PRIMARY KEY,
+    delivery_id BLOB NOT NULL REFERENCES deliveries (id),
+    number INTEGER NOT NULL,
+    cause TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    address TEXT,
+    request_headers TEXT NOT NULL,
+    status INTEGER,
+    response_headers TEXT,
+    response_body BLOB,
+    error TEXT
+);
+CREATE INDEX attempts_by_delivery ON attempts (delivery_id, number);
+
+CREATE TABLE idempotency_keys (
+    org_id BLOB NOT NULL REFERENCES organizations (id),
+    key TEXT NOT NULL,
+    request_hash BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (org_id, key)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);

@@ -1,0 +1,527 @@
+//! How a message becomes records: merged into its call, with the contact, lead, appointments, events and deliveries
+//! that follow from it, in one transaction.
+//!
+//! What follows is decided by the ingest's pure [`Rules`]; what is here only loads what they look at and writes what
+//! they decided, once for both databases.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{
+    Appointment, AssistantId, CallId, CallState, Change, Contact, Field, IdGen, Lead, OrgId, Platform, Ranks, Time,
+};
+
+use crate::{
+    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store, appointments, assistants,
+    calls::{self, Beside, Stored},
+    contacts, events,
+    idempotency::{self, Known},
+    inbox, leads,
+    outbox::Attached,
+    stamps::Stamps,
+    tx::Tx,
+    value::params,
+};
+
+/// The ingest's decisions, as plain functions: the store carries them out and knows none of them.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    /// Merges what a message says into a call. Returns whether anything changed.
+    pub merge: fn(&mut CallState, &Change) -> bool,
+    /// Decides what follows from a call as it stands.
+    pub decide: fn(Situation<'_>) -> Decision,
+    /// How long `call.completed` waits for a better message that the platform announced.
+    pub completion_wait: Duration,
+}
+
+/// A call as it stands, and everything that a decision looks at.
+pub struct Situation<'a> {
+    /// The call, merged.
+    pub call: CallState,
+    /// Where it comes from.
+    pub platform: Platform,
+    /// The assistant that handled it.
+    pub assistant_id: Option<AssistantId>,
+    /// The contact with the caller's number.
+    pub contact: Option<Contact>,
+    /// The lead that the call belongs to, or else the contact's open one.
+    pub lead: Option<Lead>,
+    /// The appointments that the call made before, each with the use of the tool that made it.
+    pub appointments: Vec<(String, Appointment)>,
+    /// What the organisation set.
+    pub org: OrgSettings,
+    /// How long `call.completed` waits.
+    pub completion_wait: Duration,
+    /// The time.
+    pub now: Time,
+    /// For the ids of new records.
+    pub ids: &'a dyn IdGen,
+}
+
+/// What an organisation set that bears on its calls.
+#[derive(Clone, Debug, Default)]
+pub struct OrgSettings {
+    /// Its time zone (IANA name).
+    pub time_zone: Option<String>,
+    /// Its country (ISO 3166-1 alpha-2).
+    pub country: Option<String>,
+}
+
+/// What follows from a call. Stamps in the records are the store's to give; what stands in them is not looked at.
+pub struct Decision {
+    /// The call, with what the decision noted in it.
+    pub call: CallState,
+    /// The contact to write: the one of the situation changed, or a new one.
+    pub contact: Option<Contact>,
+    /// The lead to write, likewise.
+    pub lead: Option<Lead>,
+    /// The appointments to write, likewise.
+    pub appointments: Vec<(String, Appointment)>,
+    /// The events to tell.
+    pub events: Vec<NewEvent>,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// Why, where it became nothing.
+    pub reason: Option<String>,
+    /// The call it changed.
+    pub call_id: Option<CallId>,
+}
+
+/// What became of a call written through the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is written; `data` is the call with its conversation, as JSON.
+    Done {
+        /// Whether it was not there before.
+        created: bool,
+        /// The call.
+        data: String,
+    },
+    /// The same request was answered before, like this.
+    Replayed {
+        /// The answer's status.
+        status: u16,
+        /// The answer's data.
+        data: String,
+    },
+    /// Another request came with the same idempotency key.
+    Conflict,
+}
+
+/// What a step needs beside the transaction.
+struct Context {
+    org: OrgId,
+    now: Time,
+    rules: Rules,
+    ids: Arc<dyn IdGen>,
+    worker: Option<Arc<Attached>>,
+}
+
+/// Where a call comes from.
+#[derive(Clone, Copy)]
+struct Origin {
+    source: model::SourceId,
+    platform: Platform,
+}
+
+impl OrgStore {
+    /// Keeps a message and makes of it what it is. Durable, message and all that follows, when this returns `Ok`.
+    ///
+    /// Where applying it fails, the message is kept all the same and marked as failed, to be applied again.
+    pub async fn receive(&self, source: &Source, message: Incoming, rules: Rules) -> Result<Received> {
+        let context = self.context(rules);
+        let origin = Origin { source: source.id, platform: source.platform };
+        self.store
+            .write(move |tx| Box::pin(async move { receive(tx, &context, origin, &message).await }))
+            .await
+    }
+
+    /// Writes a call through the API: creates it, or updates the one with the same `external_id`.
+    pub async fn write_call(
+        &self,
+        external_id: Option<String>,
+        change: Change,
+        idempotency: Option<Idempotency>,
+        rules: Rules,
+    ) -> Result<Written> {
+        let context = self.context(rules);
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    write_call(tx, &context, external_id.as_deref(), &change, idempotency.as_ref()).await
+                })
+            })
+            .await
+    }
+
+    fn context(&self, rules: Rules) -> Context {
+        let inner = &self.store.0;
+        Context {
+            org: self.org,
+            now: inner.clock.now(),
+            rules,
+            ids: inner.ids.clone(),
+            worker: inner.outbox.attached(),
+        }
+    }
+}
+
+impl Store {
+    /// Tells the calls as completed whose wait is over, some at a time. Returns how many there were.
+    pub async fn complete_due(&self, rules: Rules) -> Result<usize> {
+        let now = self.0.clock.now();
+        let due = self
+            .read(move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT id, org_id, source_id, source FROM calls WHERE completion_due_at <= $1 \
+                               ORDER BY completion_due_at LIMIT 100";
+                    tx.query(sql, params![now], |row| {
+                        let (id, org) = (row.get::<CallId>()?, row.get::<OrgId>()?);
+                        let origin =
+                            Origin { source: row.get()?, platform: row.word("platform", Platform::parse)? };
+                        Ok((id, org, origin))
+                    })
+                    .await
+                })
+            })
+            .await?;
+        let count = due.len();
+        for (id, org, origin) in due {
+            let context = self.org(org).context(rules);
+            self.write(move |tx| Box::pin(async move { complete(tx, &context, origin, id).await })).await?;
+        }
+        Ok(count)
+    }
+
+    /// When the next wait for a call's better message is over.
+    pub async fn next_completion_due(&self) -> Result<Option<Time>> {
+        self.read(|tx| {
+            Box::pin(async move {
+                let sql = "SELECT min(completion_due_at) FROM calls WHERE completion_due_at IS NOT NULL";
+                Ok(tx.first(sql, &[], |row| row.get::<Option<Time>>()).await?.flatten())
+            })
+        })
+        .await
+    }
+}
+
+async fn receive(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &Incoming) -> Result<Received> {
+    let (outcome, reason, call_id) = match &message.reading {
+        Reading::Rejected(reason) => (Outcome::Rejected, Some(reason.clone()), None),
+        Reading::Unreadable(reason) => (Outcome::Failed, Some(reason.clone()), None),
+        Reading::Read { changes, .. } if changes.is_empty() => (Outcome::Ignored, None, None),
+        Reading::Read { .. } if inbox::is_repetition(tx, origin.source, message).await? => {
+            (Outcome::Duplicate, Some("the same body was accepted within the last day".into()), None)
+        }
+        Reading::Read { changes, .. } => apply_or_undo(tx, context, origin, changes).await?,
+    };
+    let received = Received { outcome, reason, call_id };
+    inbox::insert(tx, context.org, origin.source, message, &received).await?;
+    if outcome == Outcome::Rejected && message.id.uuid().as_bytes()[15].is_multiple_of(32) {
+        inbox::prune_rejected(tx, context.org, origin.source).await?;
+    }
+    Ok(received)
+}
+
+/// Applies a message's changes. Where that fails, it leaves nothing of them behind, so that the message itself can
+/// still be kept in this transaction.
+async fn apply_or_undo(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    changes: &[Change],
+) -> Result<(Outcome, Option<String>, Option<CallId>)> {
+    tx.execute("SAVEPOINT apply", &[]).await?;
+    let leased = tx.leased.len();
+    let mut call_id = None;
+    let mut failure = None;
+    for change in changes {
+        match apply(tx, context, origin, Some(&change.external_id), change).await {
+            Ok(applied) => call_id = Some(applied.id),
+            Err(error) if error.is_unavailable() => return Err(error),
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
+    }
+    let Some(error) = failure else {
+        tx.execute("RELEASE apply", &[]).await?;
+        return Ok((Outcome::Accepted, None, call_id));
+    };
+    tracing::error!(%error, "a message could not be applied; it is kept as failed");
+    tx.execute("ROLLBACK TO apply", &[]).await?;
+    tx.leased.truncate(leased);
+    Ok((Outcome::Failed, Some(error.to_string()), None))
+}
+
+async fn write_call(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    external_id: Option<&str>,
+    change: &Change,
+    idempotency: Option<&Idempotency>,
+) -> Result<Written> {
+    let origin = api_origin(tx, context.org).await?;
+    // The organisation's clock is locked before the key is looked up, so that the same request at the same moment
+    // finds the first one's answer.
+    let _ = Stamps::take(tx, context.org, context.now).await?;
+    if let Some(asked) = idempotency {
+        match idempotency::look_up(tx, context.org, asked, context.now).await? {
+            Known::New => {}
+            Known::Same { status, data } => return Ok(Written::Replayed { status, data }),
+            Known::Other => return Ok(Written::Conflict),
+        }
+    }
+    let applied = apply(tx, context, origin, external_id, change).await?;
+    let detail = calls::detail(tx, context.org, applied.id).await?;
+    let data = serde_json::to_string(&detail)
+        .map_err(|error| Error::Stored { what: "call", why: error.to_string() })?;
+    if let Some(asked) = idempotency {
+        let status = if applied.created { 201 } else { 200 };
+        idempotency::remember(tx, context.org, asked, status, &data, context.now).await?;
+    }
+    Ok(Written::Done { created: applied.created, data })
+}
+
+async fn api_origin(tx: &mut Tx<'_>, org: OrgId) -> Result<Origin> {
+    let sql = "SELECT id FROM sources WHERE org_id = $1 AND platform = 'api' AND deleted_at IS NULL \
+               ORDER BY created_at LIMIT 1";
+    let source = tx.first(sql, params![org], |row| row.get()).await?;
+    let source = source.ok_or(Error::Stored { what: "API source", why: "is not there".into() })?;
+    Ok(Origin { source, platform: Platform::Api })
+}
+
+async fn complete(tx: &mut Tx<'_>, context: &Context, origin: Origin, id: CallId) -> Result<()> {
+    let mut stamps = Stamps::take(tx, context.org, context.now).await?;
+    // Read again inside the transaction: the better message may have come meanwhile.
+    let Some(stored) = calls::by_id(tx, context.org, id).await? else { return Ok(()) };
+    if stored.state.fired.completion_due_at.is_none_or(|due| due > context.now) {
+        return Ok(());
+    }
+    let state = stored.state.clone();
+    settle(tx, context, origin, None, Some(stored), state, &mut stamps).await.map(drop)
+}
+
+struct Applied {
+    id: CallId,
+    created: bool,
+}
+
+async fn apply(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    external_id: Option<&str>,
+    change: &Change,
+) -> Result<Applied> {
+    let mut stamps = Stamps::take(tx, context.org, context.now).await?;
+    let stored = match external_id {
+        Some(id) => calls::by_external_id(tx, context.org, origin.source, id).await?,
+        None => None,
+    };
+    let mut state = match &stored {
+        Some(stored) => stored.state.clone(),
+        None => CallState::new(context.ids.id()),
+    };
+    let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
+    let applied = Applied { id: state.id, created: stored.is_none() };
+    if changed || applied.created {
+        settle(tx, context, origin, external_id, stored, state, &mut stamps).await?;
+    }
+    Ok(applied)
+}
+
+/// Decides what follows from a call's new state, and writes all of it.
+async fn settle(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    external_id: Option<&str>,
+    stored: Option<Stored>,
+    state: CallState,
+    stamps: &mut Stamps,
+) -> Result<()> {
+    let org = context.org;
+    let assistant_id = match &state.facts.assistant {
+        Some(seen) => {
+            let fresh = context.ids.id();
+            Some(assistants::find_or_insert(tx, org, origin.platform, seen, fresh, stamps).await?)
+        }
+        None => None,
+    };
+    let situation = look_around(tx, context, origin.platform, assistant_id, state).await?;
+    let before = Before::of(&situation);
+    let decision = guarded(|| (context.rules.decide)(situation))?;
+    let updated_at = stamps.next(tx).await?;
+    let beside = Beside { assistant_id, updated_at };
+    write_call_row(tx, org, (origin, external_id), stored.as_ref(), &decision.call, &beside).await?;
+    recount(tx, org, stored.as_ref(), &decision.call, assistant_id).await?;
+    write_records(tx, org, &before, &decision, stamps).await?;
+    for event in decision.events {
+        let worker = context.worker.as_deref();
+        events::insert(tx, org, event, context.now, &*context.ids, worker, stamps).await?;
+    }
+    Ok(())
+}
+
+/// Loads what the rules look at.
+async fn look_around<'a>(
+    tx: &mut Tx<'_>,
+    context: &'a Context,
+    platform: Platform,
+    assistant_id: Option<AssistantId>,
+    call: CallState,
+) -> Result<Situation<'a>> {
+    let org = context.org;
+    let contact = match &call.facts.caller_phone {
+        Some(phone) => contacts::by_phone(tx, org, phone).await?,
+        None => None,
+    };
+    let lead = match (call.lead_id, &contact) {
+        (Some(id), _) => leads::by_id(tx, org, id).await?,
+        (None, Some(contact)) => leads::open_lead_of(tx, org, contact.id).await?,
+        (None, None) => None,
+    };
+    let appointments = appointments::of_call(tx, org, call.id).await?;
+    let sql = "SELECT time_zone, country FROM organizations WHERE id = $1";
+    let settings = tx
+        .first(sql, params![org], |row| Ok(OrgSettings { time_zone: row.get()?, country: row.get()? }))
+        .await?;
+    Ok(Situation {
+        call,
+        platform,
+        assistant_id,
+        contact,
+        lead,
+        appointments,
+        org: settings.unwrap_or_default(),
+        completion_wait: context.rules.completion_wait,
+        now: context.now,
+        ids: &*context.ids,
+    })
+}
+
+async fn write_call_row(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    (origin, external_id): (Origin, Option<&str>),
+    stored: Option<&Stored>,
+    call: &CallState,
+    beside: &Beside,
+) -> Result<()> {
+    let seq = match stored {
+        Some(stored) => {
+            calls::update(tx, org, call, beside).await?;
+            stored.seq
+        }
+        None => calls::insert(tx, org, (origin.source, origin.platform), external_id, call, beside).await?,
+    };
+    let before = stored.map(|stored| &stored.state.ranks);
+    if let Some(messages) = &call.facts.messages
+        && differs(before, &call.ranks, &[Field::Messages])
+    {
+        calls::put_messages(tx, call.id, messages).await?;
+    }
+    let worded = [Field::CallerPhone, Field::CallerName, Field::CallerEmail, Field::Summary, Field::Intent];
+    if differs(before, &call.ranks, &worded) || differs(before, &call.ranks, &[Field::Transcript]) {
+        calls::put_words(tx, org, seq, call).await?;
+    }
+    Ok(())
+}
+
+/// Whether any of the fields was filled anew.
+fn differs(before: Option<&Ranks>, after: &Ranks, fields: &[Field]) -> bool {
+    fields.iter().any(|field| before.and_then(|ranks| ranks.get(*field)) != after.get(*field))
+}
+
+/// Keeps the number of calls of assistants and contacts that a later message took the call away from.
+async fn recount(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    stored: Option<&Stored>,
+    call: &CallState,
+    assistant: Option<AssistantId>,
+) -> Result<()> {
+    let assistant_before = stored.and_then(|stored| stored.assistant_id);
+    if assistant_before != assistant {
+        if let Some(id) = assistant_before {
+            assistants::count_call(tx, org, id, -1).await?;
+        }
+        if let Some(id) = assistant {
+            assistants::count_call(tx, org, id, 1).await?;
+        }
+    }
+    let contact_before = stored.and_then(|stored| stored.state.contact_id);
+    if let Some(id) = contact_before.filter(|before| Some(*before) != call.contact_id) {
+        contacts::lose_call(tx, org, id).await?;
+    }
+    Ok(())
+}
+
+/// Which records were there before the decision: those are updated, the others inserted.
+struct Before {
+    contact: Option<model::ContactId>,
+    lead: Option<model::LeadId>,
+    appointments: Vec<model::AppointmentId>,
+}
+
+impl Before {
+    fn of(situation: &Situation<'_>) -> Self {
+        Self {
+            contact: situation.contact.as_ref().map(|contact| contact.id),
+            lead: situation.lead.as_ref().map(|lead| lead.id),
+            appointments: situation.appointments.iter().map(|(_, appointment)| appointment.id).collect(),
+        }
+    }
+}
+
+async fn write_records(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    before: &Before,
+    decision: &Decision,
+    stamps: &mut Stamps,
+) -> Result<()> {
+    if let Some(contact) = &decision.contact {
+        let stamp = stamps.next(tx).await?;
+        let contact = Contact { created_at: stamp, updated_at: stamp, ..contact.clone() };
+        if before.contact == Some(contact.id) {
+            contacts::update(tx, org, &contact).await?;
+        } else {
+            contacts::insert(tx, org, &contact).await?;
+        }
+    }
+    if let Some(lead) = &decision.lead {
+        let stamp = stamps.next(tx).await?;
+        let lead = Lead { created_at: stamp, updated_at: stamp, ..lead.clone() };
+        if before.lead == Some(lead.id) {
+            leads::update(tx, org, &lead).await?;
+        } else {
+            leads::insert(tx, org, &lead).await?;
+        }
+    }
+    for (tool_call, appointment) in &decision.appointments {
+        let stamp = stamps.next(tx).await?;
+        let appointment = Appointment { created_at: stamp, updated_at: stamp, ..appointment.clone() };
+        if before.appointments.contains(&appointment.id) {
+            appointments::update(tx, org, &appointment).await?;
+        } else {
+            appointments::insert(tx, org, tool_call, &appointment).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a rule. A rule that panics must cost its message the call, not us the message.
+fn guarded<T>(rule: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(rule)).map_err(|_| Error::Panicked)
+}

@@ -1,0 +1,86 @@
+//! Assistants.
+
+use model::{Assistant, AssistantId, AssistantRef, Cursor, OrgId, Page, Platform};
+
+use crate::{
+    Listed, OrgStore, Result,
+    list::ListQuery,
+    stamps::Stamps,
+    tx::Tx,
+    value::{Cells, params},
+};
+
+/// Which assistants are asked for.
+#[derive(Clone, Debug)]
+pub struct ListAssistants {
+    /// The page.
+    pub page: Page,
+}
+
+const COLUMNS: &str = "id, name, source, external_id, call_count, created_at";
+
+fn read(row: &mut Cells<'_>) -> Result<Assistant> {
+    Ok(Assistant {
+        id: row.get()?,
+        name: row.get()?,
+        source: row.word("platform", Platform::parse)?,
+        external_id: row.get()?,
+        call_count: row.get()?,
+        created_at: row.get()?,
+    })
+}
+
+impl OrgStore {
+    /// Assistants, newest first.
+    pub async fn list_assistants(&self, list: ListAssistants) -> Result<Listed<Assistant>> {
+        let org = self.org;
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let query = ListQuery::new(&format!("SELECT {COLUMNS} FROM assistants"), org, &list.page);
+                    let (sql, params) = query.finish(&list.page);
+                    let records = tx.query(&sql, &params, read).await?;
+                    Ok(Listed::cut(records, &list.page, |assistant| Cursor(assistant.created_at)))
+                })
+            })
+            .await
+    }
+}
+
+/// The record of an assistant that a call names, made or renamed where that is news.
+pub(crate) async fn find_or_insert(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    platform: Platform,
+    seen: &AssistantRef,
+    fresh: AssistantId,
+    stamps: &mut Stamps,
+) -> Result<AssistantId> {
+    let sql = "SELECT id, name FROM assistants WHERE org_id = $1 AND source = $2 AND external_id = $3";
+    let known = tx
+        .first(sql, params![org, platform.as_str(), &seen.external_id], |row| {
+            Ok((row.get::<AssistantId>()?, row.get::<Option<String>>()?))
+        })
+        .await?;
+    if let Some((id, name)) = known {
+        if seen.name.is_some() && seen.name != name {
+            let sql = "UPDATE assistants SET name = $3 WHERE id = $1 AND org_id = $2";
+            tx.execute(sql, params![id, org, &seen.name]).await?;
+        }
+        return Ok(id);
+    }
+    let created_at = stamps.next(tx).await?;
+    tx.execute(
+        "INSERT INTO assistants (id, org_id, source, external_id, name, call_count, created_at) \
+         VALUES ($1, $2, $3, $4, $5, 0, $6)",
+        params![fresh, org, platform.as_str(), &seen.external_id, &seen.name, created_at],
+    )
+    .await?;
+    Ok(fresh)
+}
+
+/// Adds one call to an assistant's count, or takes one away.
+pub(crate) async fn count_call(tx: &mut Tx<'_>, org: OrgId, id: AssistantId, change: i64) -> Result<()> {
+    let sql = "UPDATE assistants SET call_count = call_count + CAST($3 AS BIGINT) WHERE id = $1 AND org_id = $2";
+    tx.execute(sql, params![id, org, change]).await.map(drop)
+}

@@ -1,0 +1,315 @@
+//! Calls: as clients read them, and as the next message is merged into them.
+
+use model::{
+    AssistantId, AssistantRef, Call, CallId, CallState, CallStatus, Completion, Cursor, Direction, Fired, Message, OrgId,
+    Page, Phone, Platform, Ranks, SourceId, Stamp, Transfer, Urgency,
+};
+use serde::Serialize;
+
+use crate::{
+    Listed, OrgStore, Result,
+    list::ListQuery,
+    search::{self, Hit},
+    tx::Tx,
+    value::{Cells, params},
+};
+
+/// Which calls are asked for.
+#[derive(Clone, Debug)]
+pub struct ListCalls {
+    /// The page.
+    pub page: Page,
+    /// Only those with this status.
+    pub status: Option<CallStatus>,
+    /// Only those with this caller.
+    pub phone: Option<Phone>,
+    /// Only those with these words in transcript, summary, name or number.
+    pub search: Option<String>,
+}
+
+/// A call in a list.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ListedCall {
+    /// The call.
+    #[serde(flatten)]
+    pub call: Call,
+    /// Where the words of a search stand; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub hits: Option<Vec<Hit>>,
+}
+
+/// A single call, with the whole conversation.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct CallDetail {
+    /// The call.
+    #[serde(flatten)]
+    pub call: Call,
+    /// The conversation turn by turn; null where the platform gave none.
+    pub messages: Option<Vec<Message>>,
+}
+
+const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
+     c.recording_url, c.transfer_status, c.started_at, c.ended_at, c.assistant_id, c.contact_id, c.created_at, \
+     c.caller_email, c.intent, c.urgency, c.direction, c.source, c.external_id, c.ended_reason, c.updated_at";
+
+fn read(row: &mut Cells<'_>) -> Result<Call> {
+    let mut call = Call {
+        id: row.get()?,
+        caller_phone: row.get()?,
+        caller_name: row.get()?,
+        status: row.word("call status", CallStatus::parse)?,
+        duration_seconds: row.get()?,
+        summary: row.get()?,
+        transcript: row.get()?,
+        recording_url: row.get()?,
+        transfer_status: row.get()?,
+        started_at: row.get()?,
+        ended_at: row.get()?,
+        assistant_id: row.get()?,
+        contact_id: row.get()?,
+        created_at: row.get()?,
+        caller_email: row.get()?,
+        intent: row.get()?,
+        urgency: row.word_or_null("urgency", Urgency::parse)?,
+        direction: row.word_or_null("direction", Direction::parse)?,
+        source: row.word("platform", Platform::parse)?,
+        external_id: row.get()?,
+        ended_reason: row.get()?,
+        recording_available: false,
+        updated_at: row.get()?,
+    };
+    call.recording_available = call.recording_url.is_some();
+    Ok(call)
+}
+
+impl OrgStore {
+    /// A call with its conversation, if the organisation has it.
+    pub async fn get_call(&self, id: CallId) -> Result<Option<CallDetail>> {
+        let org = self.org;
+        self.store.read(move |tx| Box::pin(async move { detail(tx, org, id).await })).await
+    }
+
+    /// Calls, newest first.
+    pub async fn list_calls(&self, list: ListCalls) -> Result<Listed<ListedCall>> {
+        let org = self.org;
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let dialect = tx.dialect();
+                    let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
+                    query.equals("status", list.status.map(CallStatus::as_str));
+                    query.equals("caller_phone", list.phone.as_ref());
+                    let words = list.search.as_deref().map(|text| search::query_of(org, text, dialect));
+                    match &words {
+                        Some(Some(words)) => {
+                            query.add_with(|n| format!("seq IN ({})", dialect.with_words(n)), words.into());
+                        }
+                        // A search without a single word finds nothing, rather than everything.
+                        Some(None) => return Ok(Listed { records: Vec::new(), next: None }),
+                        None => {}
+                    }
+                    let (sql, params) = query.finish(&list.page);
+                    let search = list.search.as_deref();
+                    let records = tx
+                        .query(&sql, &params, |row| {
+                            let call = read(row)?;
+                            let hits = search.map(|text| search::hits_in(&call, text));
+                            Ok(ListedCall { call, hits })
+                        })
+                        .await?;
+                    Ok(Listed::cut(records, &list.page, |listed| Cursor(listed.call.created_at)))
+                })
+            })
+            .await
+    }
+}
+
+pub(crate) async fn detail(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<CallDetail>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, m.body FROM calls c LEFT JOIN messages m ON m.call_id = c.id \
+         WHERE c.id = $1 AND c.org_id = $2"
+    );
+    tx.first(&sql, params![id, org], |row| {
+        Ok(CallDetail { call: read(row)?, messages: row.json_or_null("messages")? })
+    })
+    .await
+}
+
+/// A call as the next message finds it.
+pub(crate) struct Stored {
+    /// The number under which its words are indexed.
+    pub(crate) seq: i64,
+    pub(crate) state: CallState,
+    pub(crate) assistant_id: Option<AssistantId>,
+}
+
+const STATE: &str = "c.seq, c.id, c.status, c.ended_reason, c.caller_phone, c.caller_address, c.caller_name, \
+     c.caller_email, c.direction, c.started_at, c.ended_at, c.duration_seconds, c.summary, c.transcript, \
+     c.recording_url, c.transfer_status, c.transfer_destination, c.transfer_reason, c.transferred_at, \
+     c.assistant_external_id, c.intent, c.urgency, c.captured, c.carrier_id, c.ranks, c.completion, c.transfer, \
+     c.contact_id, c.lead_id, c.spam, c.completion_due_at, c.completed_fired_at, c.transferred_fired_at, \
+     c.assistant_id, m.body FROM calls c LEFT JOIN messages m ON m.call_id = c.id";
+
+fn read_stored(row: &mut Cells<'_>) -> Result<Stored> {
+    let seq = row.get()?;
+    let mut state = CallState::new(row.get()?);
+    let facts = &mut state.facts;
+    facts.status = row.word_or_null("call status", CallStatus::parse)?;
+    facts.ended_reason = row.get()?;
+    facts.caller_phone = row.get()?;
+    facts.caller_address = row.get()?;
+    facts.caller_name = row.get()?;
+    facts.caller_email = row.get()?;
+    facts.direction = row.word_or_null("direction", Direction::parse)?;
+    facts.started_at = row.get()?;
+    facts.ended_at = row.get()?;
+    facts.duration_seconds = row.get()?;
+    facts.summary = row.get()?;
+    facts.transcript = row.get()?;
+    facts.recording_url = row.get()?;
+    facts.transfer_status = row.get()?;
+    facts.transfer_destination = row.get()?;
+    facts.transfer_reason = row.get()?;
+    facts.transferred_at = row.get()?;
+    facts.assistant =
+        row.get::<Option<String>>()?.map(|external_id| AssistantRef { external_id, name: None });
+    facts.intent = row.get()?;
+    facts.urgency = row.word_or_null("urgency", Urgency::parse)?;
+    facts.captured = row.json_or_null("captured")?;
+    facts.carrier_id = row.get()?;
+    state.ranks = Ranks::decode(&row.get::<String>()?);
+    state.completion = Completion::from_number(row.get()?);
+    state.transfer = Transfer::from_number(row.get()?);
+    state.contact_id = row.get()?;
+    state.lead_id = row.get()?;
+    state.spam = row.get()?;
+    state.fired =
+        Fired { completion_due_at: row.get()?, completed_at: row.get()?, transferred_at: row.get()? };
+    let assistant_id = row.get()?;
+    state.facts.messages = row.json_or_null("messages")?;
+    Ok(Stored { seq, state, assistant_id })
+}
+
+/// The call that a source knows under an id.
+pub(crate) async fn by_external_id(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    source: SourceId,
+    external_id: &str,
+) -> Result<Option<Stored>> {
+    let sql = format!("SELECT {STATE} WHERE c.source_id = $1 AND c.external_id = $2 AND c.org_id = $3");
+    tx.first(&sql, params![source, external_id, org], read_stored).await
+}
+
+/// A call that is due to be told as completed, with the platform it came from.
+pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<Stored>> {
+    let sql = format!("SELECT {STATE} WHERE c.id = $1 AND c.org_id = $2");
+    tx.first(&sql, params![id, org], read_stored).await
+}
+
+/// What is written beside a call's state.
+pub(crate) struct Beside {
+    pub(crate) assistant_id: Option<AssistantId>,
+    pub(crate) updated_at: Stamp,
+}
+
+/// Stores a new call and returns its number in the search index.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    source: (SourceId, Platform),
+    external_id: Option<&str>,
+    state: &CallState,
+    beside: &Beside,
+) -> Result<i64> {
+    let sql = "INSERT INTO calls (id, org_id, source_id, source, external_id, created_at, updated_at, status, spam, \
+                                  tags, ranks, completion, transfer) \
+               VALUES ($1, $2, $3, $4, $5, $6, $6, 'in-progress', FALSE, '[]', '', 0, 0) RETURNING seq";
+    let (source, platform) = source;
+    let params = params![state.id, org, source, platform.as_str(), external_id, beside.updated_at];
+    let seq: Option<i64> = tx.first(sql, params, |row| row.get()).await?;
+    update(tx, org, state, beside).await?;
+    seq.ok_or(crate::Error::Stored { what: "call", why: "was not given a number".into() })
+}
+
+/// Writes a call's state.
+pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, state: &CallState, beside: &Beside) -> Result<()> {
+    let facts = &state.facts;
+    let captured = facts.captured.as_ref().map(|map| serde_json::to_string(map).unwrap_or_default());
+    tx.execute(
+        "UPDATE calls SET status = $3, ended_reason = $4, caller_phone = $5, caller_address = $6, caller_name = $7, \
+             caller_email = $8, direction = $9, started_at = $10, ended_at = $11, duration_seconds = $12, \
+             summary = $13, transcript = $14, recording_url = $15, transfer_status = $16, \
+             transfer_destination = $17, transfer_reason = $18, transferred_at = $19, assistant_external_id = $20, \
+             intent = $21, urgency = $22, captured = $23, carrier_id = $24, ranks = $25, completion = $26, \
+             transfer = $27, contact_id = $28, lead_id = $29, completion_due_at = $30, completed_fired_at = $31, \
+             transferred_fired_at = $32, assistant_id = $33, updated_at = $34 \
+         WHERE id = $1 AND org_id = $2",
+        params![
+            state.id,
+            org,
+            facts.status.unwrap_or(CallStatus::InProgress).as_str(),
+            &facts.ended_reason,
+            &facts.caller_phone,
+            &facts.caller_address,
+            &facts.caller_name,
+            &facts.caller_email,
+            facts.direction.map(Direction::as_str),
+            facts.started_at,
+            facts.ended_at,
+            facts.duration_seconds,
+            &facts.summary,
+            &facts.transcript,
+            &facts.recording_url,
+            &facts.transfer_status,
+            &facts.transfer_destination,
+            &facts.transfer_reason,
+            facts.transferred_at,
+            facts.assistant.as_ref().map(|assistant| assistant.external_id.as_str()),
+            &facts.intent,
+            facts.urgency.map(Urgency::as_str),
+            captured.as_deref(),
+            &facts.carrier_id,
+            &state.ranks.encode(),
+            state.completion as i64,
+            state.transfer as i64,
+            state.contact_id,
+            state.lead_id,
+            state.fired.completion_due_at,
+            state.fired.completed_at,
+            state.fired.transferred_at,
+            beside.assistant_id,
+            beside.updated_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes a call's conversation, over the one that was there.
+pub(crate) async fn put_messages(tx: &mut Tx<'_>, id: CallId, messages: &[Message]) -> Result<()> {
+    let body = serde_json::to_string(messages)
+        .map_err(|error| crate::Error::Stored { what: "messages", why: error.to_string() })?;
+    let sql = "INSERT INTO messages (call_id, body) VALUES ($1, $2) \
+               ON CONFLICT (call_id) DO UPDATE SET body = excluded.body";
+    tx.execute(sql, params![id, &body]).await.map(drop)
+}
+
+/// Writes the words by which a call is found.
+pub(crate) async fn put_words(tx: &mut Tx<'_>, org: OrgId, seq: i64, state: &CallState) -> Result<()> {
+    let facts = &state.facts;
+    let texts: Vec<&str> = [
+        facts.caller_phone.as_ref().map(Phone::as_str),
+        facts.caller_name.as_deref(),
+        facts.caller_email.as_deref(),
+        facts.summary.as_deref(),
+        facts.intent.as_deref(),
+        facts.transcript.as_deref(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let sql = tx.dialect().put_words();
+    tx.execute(sql, params![seq, &search::words_of(org, &texts)]).await.map(drop)
+}

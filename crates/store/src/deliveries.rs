@@ -1,0 +1,330 @@
+//! Deliveries: taken by a worker under a lease, tried, and concluded.
+
+use std::sync::Arc;
+
+use model::{AttemptId, DeliveryId, EndpointId, EventId, OrgId, Time};
+use uuid::Uuid;
+
+use crate::{
+    OrgStore, Result, Store,
+    outbox::{Delivery, Destination},
+    tx::Tx,
+    value::{Cells, Value, params},
+};
+
+/// How a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Its first try is due.
+    Pending,
+    /// It is being tried.
+    InFlight,
+    /// It was answered with 2xx.
+    Delivered,
+    /// A try failed, another is due.
+    Retrying,
+    /// The last try failed.
+    Exhausted,
+    /// It waits for its endpoint to be enabled.
+    Held,
+    /// Its endpoint does not want it any more.
+    Cancelled,
+}
+
+impl DeliveryState {
+    /// Every state.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::InFlight,
+        Self::Delivered,
+        Self::Retrying,
+        Self::Exhausted,
+        Self::Held,
+        Self::Cancelled,
+    ];
+
+    /// The word in the database and in listings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::InFlight => "in_flight",
+            Self::Delivered => "delivered",
+            Self::Retrying => "retrying",
+            Self::Exhausted => "exhausted",
+            Self::Held => "held",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// One try of a delivery, as it was sent and answered.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The try's id.
+    pub id: AttemptId,
+    /// Which try it is, from 1.
+    pub number: u32,
+    /// What caused it: `schedule`, `probe`, `manual`, `recover` or `test`.
+    pub cause: &'static str,
+    /// When it began.
+    pub started_at: Time,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+    /// The address that was dialled.
+    pub address: Option<String>,
+    /// The headers that were sent, as JSON, in their order.
+    pub request_headers: String,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// The headers of the answer, as JSON.
+    pub response_headers: Option<String>,
+    /// The beginning of the answer's body.
+    pub response_body: Option<Vec<u8>>,
+    /// Why it failed, in words.
+    pub error: Option<String>,
+}
+
+/// What follows from a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// It is done.
+    Delivered,
+    /// Try again at this time.
+    RetryAt(Time),
+    /// There is no further try.
+    Exhausted,
+    /// The receiver answered 410: the endpoint is not told any more.
+    EndpointGone,
+}
+
+/// A delivery in a listing.
+#[derive(Clone, Debug)]
+pub struct DeliveryRecord {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The event's name.
+    pub event: String,
+    /// How it stands.
+    pub state: DeliveryState,
+    /// How many tries there were.
+    pub attempts: i64,
+    /// When the next one is due.
+    pub due_at: Option<Time>,
+    /// The status of the last answer.
+    pub last_status: Option<i64>,
+    /// Why the last try failed, in words.
+    pub last_error: Option<String>,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, e.id, e.type, e.created_at, \
+     e.data, d.attempts \
+     FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
+
+fn read(row: &mut Cells<'_>) -> Result<Delivery> {
+    Ok(Delivery {
+        id: row.get()?,
+        org: row.get()?,
+        endpoint: Arc::new(Destination {
+            id: row.get()?,
+            url: row.get()?,
+            secret: row.get()?,
+            previous_secret: row.get()?,
+        }),
+        event_id: row.get::<EventId>()?,
+        event: row.get()?,
+        at: row.get()?,
+        data: row.get::<String>()?.into(),
+        attempts: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
+    })
+}
+
+impl Store {
+    /// Takes up to `limit` due deliveries under a lease until `until`, the longest due first.
+    pub async fn claim_deliveries(&self, owner: Uuid, until: Time, limit: usize) -> Result<Vec<Delivery>> {
+        let now = self.0.clock.now();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let sql = format!(
+                    "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = $1, lease_until = $2 \
+                     WHERE id IN (SELECT id FROM deliveries WHERE due_at <= $3 ORDER BY due_at LIMIT $4 {}) \
+                     RETURNING id",
+                    tx.dialect().skip_locked()
+                );
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let taken =
+                    tx.query(&sql, params![owner, until, now, limit], |row| row.get::<DeliveryId>()).await?;
+                let mut deliveries = Vec::with_capacity(taken.len());
+                let sql = format!("{DELIVERY} WHERE d.id = $1");
+                for id in taken {
+                    deliveries.extend(tx.first(&sql, params![id], read).await?);
+                }
+                Ok(deliveries)
+            })
+        })
+        .await
+    }
+
+    /// When the next delivery is due, leases that run out included.
+    pub async fn next_delivery_due(&self) -> Result<Option<Time>> {
+        self.read(|tx| {
+            Box::pin(async move {
+                let due = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL";
+                let due = tx.first(due, &[], |row| row.get::<Option<Time>>()).await?.flatten();
+                let lease = "SELECT min(lease_until) FROM deliveries WHERE lease_until IS NOT NULL";
+                let lease = tx.first(lease, &[], |row| row.get::<Option<Time>>()).await?.flatten();
+                Ok(due.into_iter().chain(lease).min())
+            })
+        })
+        .await
+    }
+
+    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone.
+    pub async fn release_leases(&self, before: Time) -> Result<u64> {
+        let now = self.0.clock.now();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
+                               due_at = $2, lease_owner = NULL, lease_until = NULL \
+                           WHERE lease_until < $1";
+                let released = tx.execute(sql, params![before, now]).await?;
+                tx.waiting |= released > 0;
+                Ok(released)
+            })
+        })
+        .await
+    }
+
+    /// Gives back a delivery that was taken and not tried.
+    pub async fn give_back(&self, id: DeliveryId, owner: Uuid) -> Result<()> {
+        let now = self.0.clock.now();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
+                               due_at = $3, lease_owner = NULL, lease_until = NULL \
+                           WHERE id = $1 AND lease_owner = $2";
+                tx.execute(sql, params![id, owner, now]).await.map(drop)
+            })
+        })
+        .await
+    }
+
+    /// Keeps a try and what follows from it, in one transaction. `false` where the lease was lost meanwhile: the
+    /// try is kept all the same, and what follows is for the new holder to say, unless it was a success.
+    pub async fn conclude_attempt(
+        &self,
+        delivery: &Delivery,
+        owner: Uuid,
+        attempt: Attempt,
+        next: NextStep,
+    ) -> Result<bool> {
+        let now = self.0.clock.now();
+        let (id, org, endpoint) = (delivery.id, delivery.org, delivery.endpoint.id);
+        self.write(move |tx| {
+            Box::pin(async move {
+                insert_attempt(tx, id, &attempt).await?;
+                let kept = write_step(tx, id, owner, &attempt, next, now).await?;
+                if next == NextStep::EndpointGone {
+                    retire_endpoint(tx, org, endpoint, now).await?;
+                }
+                Ok(kept)
+            })
+        })
+        .await
+    }
+}
+
+async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, attempt: &Attempt) -> Result<()> {
+    tx.execute(
+        "INSERT INTO attempts (id, delivery_id, number, cause, started_at, duration_ms, address, request_headers, \
+                               status, response_headers, response_body, error) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        params![
+            attempt.id,
+            delivery,
+            i64::from(attempt.number),
+            attempt.cause,
+            attempt.started_at,
+            attempt.duration_ms,
+            &attempt.address,
+            &attempt.request_headers,
+            attempt.status.map(i64::from),
+            &attempt.response_headers,
+            attempt.response_body.as_deref(),
+            &attempt.error,
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+async fn write_step(
+    tx: &mut Tx<'_>,
+    id: DeliveryId,
+    owner: Uuid,
+    attempt: &Attempt,
+    next: NextStep,
+    now: Time,
+) -> Result<bool> {
+    let (state, due_at) = match next {
+        NextStep::Delivered => (DeliveryState::Delivered, Value::Null),
+        NextStep::RetryAt(at) => (DeliveryState::Retrying, at.into()),
+        NextStep::Exhausted => (DeliveryState::Exhausted, Value::Null),
+        NextStep::EndpointGone => (DeliveryState::Cancelled, Value::Null),
+    };
+    let sql = "UPDATE deliveries SET state = $3, due_at = $4, attempts = attempts + 1, last_status = $5, \
+                   last_error = $6, lease_owner = NULL, lease_until = NULL, updated_at = $7 \
+               WHERE id = $1 AND (lease_owner = $2 OR ($3 = 'delivered' AND state <> 'delivered'))";
+    let status = attempt.status.map(i64::from);
+    let params = params![id, owner, state.as_str(), due_at, status, &attempt.error, now];
+    Ok(tx.execute(sql, params).await? > 0)
+}
+
+/// The receiver answered 410 (Gone, RFC 9110 section 15.5.11): it is not told any more, and what it was still owed
+/// is called off.
+async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
+    let sql = "UPDATE endpoints SET state = 'gone', updated_at = $3 WHERE id = $1 AND org_id = $2";
+    tx.execute(sql, params![endpoint, org, now]).await?;
+    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = $3 \
+               WHERE endpoint_id = $1 AND org_id = $2 AND due_at IS NOT NULL";
+    tx.execute(sql, params![endpoint, org, now]).await.map(drop)
+}
+
+impl OrgStore {
+    /// The newest deliveries.
+    pub async fn list_deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>> {
+        let org = self.org;
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT d.id, d.endpoint_id, e.type, d.state, d.attempts, d.due_at, d.last_status, \
+                                   d.last_error, d.created_at \
+                               FROM deliveries d JOIN events e ON e.id = d.event_id \
+                               WHERE d.org_id = $1 ORDER BY d.created_at DESC LIMIT $2";
+                    tx.query(sql, params![org, i64::from(limit)], read_record).await
+                })
+            })
+            .await
+    }
+}
+
+fn read_record(row: &mut Cells<'_>) -> Result<DeliveryRecord> {
+    Ok(DeliveryRecord {
+        id: row.get()?,
+        endpoint: row.get()?,
+        event: row.get()?,
+        state: row.word("delivery state", DeliveryState::parse)?,
+        attempts: row.get()?,
+        due_at: row.get()?,
+        last_status: row.get()?,
+        last_error: row.get()?,
+        created_at: row.get()?,
+    })
+}

@@ -1,0 +1,190 @@
+//! Messages as they arrived from a platform: what they said, and what became of them.
+
+use model::{CallId, Change, InboxId, OrgId, SourceId, Time};
+
+use crate::{
+    OrgStore, Received, Result,
+    tx::Tx,
+    value::{Cells, params},
+};
+
+/// A message from a platform, verified and read as far as it can be.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The message's id.
+    pub id: InboxId,
+    /// When it arrived.
+    pub received_at: Time,
+    /// Its headers as JSON, without what proves its sender.
+    pub headers: String,
+    /// Its body, as it arrived.
+    pub body: Vec<u8>,
+    /// The first half of the body's SHA-256, by which a repetition is known.
+    pub body_hash: [u8; 16],
+    /// What the connector made of it.
+    pub reading: Reading,
+}
+
+/// What a connector made of a message.
+#[derive(Clone, Debug)]
+pub enum Reading {
+    /// It says something about calls; nothing, for an event that is of no interest.
+    Read {
+        /// The platform's name of the event.
+        event: String,
+        /// The platform's id of the call.
+        external_id: Option<String>,
+        /// What it says.
+        changes: Vec<Change>,
+    },
+    /// It cannot be read, and why. Kept, so that a better parser can.
+    Unreadable(String),
+    /// Its sender is not proven, and why.
+    Rejected(String),
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It changed a call.
+    Accepted,
+    /// It is the repetition of one that was accepted before.
+    Duplicate,
+    /// It says nothing that we keep a record of.
+    Ignored,
+    /// Its sender is not proven.
+    Rejected,
+    /// It could not be read, or not be applied.
+    Failed,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] =
+        [Self::Accepted, Self::Duplicate, Self::Ignored, Self::Rejected, Self::Failed];
+
+    /// The word in the database and in listings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    }
+}
+
+/// A message in the inbox.
+#[derive(Clone, Debug)]
+pub struct InboxEntry {
+    /// The message's id.
+    pub id: InboxId,
+    /// When it arrived.
+    pub received_at: Time,
+    /// The platform's name of the event.
+    pub event: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, where it became nothing.
+    pub reason: Option<String>,
+    /// The call it belongs to.
+    pub call_id: Option<CallId>,
+    /// Its body, as it arrived.
+    pub body: Vec<u8>,
+}
+
+/// How many rejected messages of a source are kept. They are kept because a secret that was set up wrong must not
+/// cost the calls of that day, and bounded because anybody can send them.
+const REJECTED_KEPT: i64 = 1000;
+
+/// How long a repeated body counts as a repetition, in microseconds.
+const REPETITION_MICROS: i64 = 24 * 3600 * 1_000_000;
+
+/// Whether the same body was accepted from the source within the last day.
+pub(crate) async fn is_repetition(tx: &mut Tx<'_>, source: SourceId, message: &Incoming) -> Result<bool> {
+    let sql = "SELECT 1 FROM inbox WHERE source_id = $1 AND body_hash = $2 AND outcome = 'accepted' \
+               AND received_at > $3 LIMIT 1";
+    let since = message.received_at.plus_micros(-REPETITION_MICROS);
+    let found = tx.first(sql, params![source, message.body_hash.as_slice(), since], |_| Ok(())).await?;
+    Ok(found.is_some())
+}
+
+/// A rejected message with a longer body is kept without it: anybody can send one.
+const REJECTED_BODY_BYTES: usize = 256 << 10;
+
+/// Keeps a message, with what became of it.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    source: SourceId,
+    message: &Incoming,
+    received: &Received,
+) -> Result<()> {
+    let (event, external_id) = match &message.reading {
+        Reading::Read { event, external_id, .. } => (Some(event), external_id.as_ref()),
+        Reading::Unreadable(_) | Reading::Rejected(_) => (None, None),
+    };
+    let drop_body = received.outcome == Outcome::Rejected && message.body.len() > REJECTED_BODY_BYTES;
+    let body: &[u8] = if drop_body { &[] } else { &message.body };
+    tx.execute(
+        "INSERT INTO inbox (id, org_id, source_id, received_at, event, external_id, outcome, reason, call_id, headers, \
+                            body, body_hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        params![
+            message.id,
+            org,
+            source,
+            message.received_at,
+            event,
+            external_id,
+            received.outcome.as_str(),
+            &received.reason,
+            received.call_id,
+            &message.headers,
+            body,
+            message.body_hash.as_slice(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Forgets the oldest of many rejected messages.
+pub(crate) async fn prune_rejected(tx: &mut Tx<'_>, org: OrgId, source: SourceId) -> Result<()> {
+    let sql = "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE org_id = $1 AND source_id = $2 \
+               AND outcome = 'rejected' ORDER BY received_at DESC, id DESC LIMIT 100 OFFSET $3)";
+    tx.execute(sql, params![org, source, REJECTED_KEPT]).await.map(drop)
+}
+
+impl OrgStore {
+    /// The newest messages of a source.
+    pub async fn list_inbox(&self, source: SourceId, limit: u32) -> Result<Vec<InboxEntry>> {
+        let org = self.org;
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT id, received_at, event, outcome, reason, call_id, body FROM inbox \
+                               WHERE source_id = $1 AND org_id = $2 ORDER BY received_at DESC, id DESC LIMIT $3";
+                    tx.query(sql, params![source, org, i64::from(limit)], read).await
+                })
+            })
+            .await
+    }
+}
+
+fn read(row: &mut Cells<'_>) -> Result<InboxEntry> {
+    Ok(InboxEntry {
+        id: row.get()?,
+        received_at: row.get()?,
+        event: row.get()?,
+        outcome: row.word("outcome", Outcome::parse)?,
+        reason: row.get()?,
+        call_id: row.get()?,
+        body: row.get()?,
+    })
+}

@@ -1,0 +1,71 @@
+//! What all lists have in common: newest first, a page at a time, from the record clock's stamps.
+
+use model::{Cursor, OrgId, Page};
+
+use crate::value::Value;
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// The records.
+    pub records: Vec<T>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<Cursor>,
+}
+
+/// A `SELECT` of one organisation's records that grows a condition at a time.
+pub(crate) struct ListQuery<'a> {
+    sql: String,
+    params: Vec<Value<'a>>,
+}
+
+impl<'a> ListQuery<'a> {
+    /// Of a table with `org_id` and `created_at`.
+    pub(crate) fn new(select: &str, org: OrgId, page: &Page) -> Self {
+        let mut query = Self { sql: format!("{select} WHERE org_id = $1"), params: vec![org.into()] };
+        if let Some(Cursor(before)) = page.before {
+            query.add("created_at < ", before.into());
+        }
+        if let Some(since) = page.since {
+            query.add("created_at > ", since.into());
+        }
+        query
+    }
+
+    /// Where a column equals something, if it is asked for.
+    pub(crate) fn equals(&mut self, column: &str, value: Option<impl Into<Value<'a>>>) {
+        if let Some(value) = value {
+            self.add(&format!("{column} = "), value.into());
+        }
+    }
+
+    /// Where a condition that ends in a parameter holds.
+    pub(crate) fn add(&mut self, condition: &str, value: Value<'a>) {
+        self.params.push(value);
+        self.sql.push_str(&format!(" AND {condition}${}", self.params.len()));
+    }
+
+    /// Where a condition holds that is written for the number of its parameter.
+    pub(crate) fn add_with(&mut self, condition: impl FnOnce(usize) -> String, value: Value<'a>) {
+        self.params.push(value);
+        self.sql.push_str(&format!(" AND {}", condition(self.params.len())));
+    }
+
+    /// Newest first, one more than the page holds: the one more tells whether there is a next page.
+    pub(crate) fn finish(mut self, page: &Page) -> (String, Vec<Value<'a>>) {
+        self.params.push(Value::Int(i64::from(page.limit) + 1));
+        self.sql.push_str(&format!(" ORDER BY created_at DESC LIMIT ${}", self.params.len()));
+        (self.sql, self.params)
+    }
+}
+
+impl<T> Listed<T> {
+    /// Cuts off the one more that was asked for.
+    pub(crate) fn cut(mut records: Vec<T>, page: &Page, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let limit = page.limit as usize;
+        let more = records.len() > limit;
+        records.truncate(limit);
+        let next = if more { records.last().map(cursor) } else { None };
+        Self { records, next }
+    }
+}

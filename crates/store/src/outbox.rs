@@ -1,0 +1,146 @@
+//! The way from a committed transaction to the delivery worker, without a detour over a second transaction.
+//!
+//! A delivery that is made while the worker has a free slot is written as leased to this process, and handed over
+//! the moment its transaction has committed. So the first try costs no claim and no waiting. What finds no slot is
+//! written as waiting, and the worker is woken to claim it when it can.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use model::{DeliveryId, EndpointId, EventId, OrgId, Time};
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
+
+/// A delivery that this process holds the lease of.
+#[derive(Debug)]
+pub struct Leased {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// The worker's slot that it takes; `None` for one that was claimed.
+    pub slot: Option<Slot>,
+}
+
+/// Everything that is needed to send a delivery once.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The delivery's id.
+    pub id: DeliveryId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Where it goes.
+    pub endpoint: Arc<Destination>,
+    /// The event's id.
+    pub event_id: EventId,
+    /// The event's name.
+    pub event: String,
+    /// When the event happened.
+    pub at: Time,
+    /// The event's `data`, frozen when it happened.
+    pub data: Arc<str>,
+    /// How many tries there were before this one.
+    pub attempts: u32,
+}
+
+/// Where a delivery goes and how it is signed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Its address.
+    pub url: String,
+    /// Its signing secret.
+    pub secret: Option<String>,
+    /// The secret before the last rotation, while it is still good.
+    pub previous_secret: Option<String>,
+}
+
+/// Never the secrets, nor the address, which often holds one.
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Destination({})", self.id)
+    }
+}
+
+/// A place in the worker. Dropping it makes the place free.
+pub struct Slot(Option<Box<dyn FnOnce() + Send>>);
+
+impl Slot {
+    /// A slot that calls `free` when it is dropped.
+    pub fn new(free: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(free)))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(free) = self.0.take() {
+            free();
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Slot")
+    }
+}
+
+/// What a worker gives the store, to be handed deliveries.
+pub struct Attached {
+    /// Which process the leases belong to.
+    pub owner: Uuid,
+    /// How long a lease lasts, in microseconds: longer than a try can take.
+    pub lease_micros: i64,
+    /// A free slot for a delivery to the endpoint, if there is one.
+    pub reserve: Box<dyn Fn(EndpointId) -> Option<Slot> + Send + Sync>,
+    /// Where leased deliveries go.
+    pub sender: mpsc::UnboundedSender<Leased>,
+}
+
+/// Hands deliveries from committed transactions to the worker.
+#[derive(Default)]
+pub struct Outbox {
+    attached: RwLock<Option<Arc<Attached>>>,
+    due: Notify,
+}
+
+impl Outbox {
+    /// Lets a worker take deliveries.
+    pub fn attach(&self, worker: Attached) {
+        *self.attached.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(worker));
+    }
+
+    /// Stops handing over: what comes from now on waits in the database.
+    pub fn detach(&self) {
+        *self.attached.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Resolves when something became due that was not handed over.
+    pub async fn wait(&self) {
+        self.due.notified().await;
+    }
+
+    /// Says that something may have become due.
+    pub fn wake(&self) {
+        self.due.notify_one();
+    }
+
+    pub(crate) fn attached(&self) -> Option<Arc<Attached>> {
+        self.attached.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// After a commit: hands over what the transaction leased, and wakes the worker for what it left waiting.
+    pub(crate) fn committed(&self, leased: Vec<Leased>, waiting: bool) {
+        if let Some(worker) = self.attached() {
+            for delivery in leased {
+                // A worker that has just gone leaves its leases to run out, as after a crash.
+                let _ = worker.sender.send(delivery);
+            }
+        }
+        if waiting {
+            self.wake();
+        }
+    }
+}

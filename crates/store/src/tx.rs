@@ -1,0 +1,138 @@
+//! One handle over both drivers, so that every statement and every write of several steps is written once.
+//!
+//! On PostgreSQL the futures wait for the network. On SQLite they are ready at once, so the writer and the reader
+//! threads can drive an operation to its end with a single poll ([`drive`]).
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
+
+use deadpool_postgres::{Client, Transaction};
+use tokio_postgres::types::ToSql;
+
+use crate::{
+    dialect::Dialect,
+    error::{Error, Result},
+    outbox::Leased,
+    value::{Cells, Row, Value},
+};
+
+/// The future of an operation inside a transaction.
+pub(crate) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
+
+/// A transaction, or on the reading side a connection, of either database.
+pub(crate) struct Tx<'c> {
+    connection: Connection<'c>,
+    /// Deliveries that this transaction leased to this process: handed over when it has committed, dropped (and
+    /// their slots freed) when it has not.
+    pub(crate) leased: Vec<Leased>,
+    /// Whether the transaction left deliveries that wait for a worker.
+    pub(crate) waiting: bool,
+}
+
+enum Connection<'c> {
+    // By mutable reference, because that can be sent to another thread and a shared one to it can not.
+    Sqlite(&'c mut rusqlite::Connection),
+    Postgres(&'c Transaction<'c>),
+    PostgresRead(&'c Client),
+}
+
+impl<'c> Tx<'c> {
+    fn over(connection: Connection<'c>) -> Self {
+        Self { connection, leased: Vec::new(), waiting: false }
+    }
+
+    pub(crate) fn sqlite(connection: &'c mut rusqlite::Connection) -> Self {
+        Self::over(Connection::Sqlite(connection))
+    }
+
+    pub(crate) fn postgres(transaction: &'c Transaction<'c>) -> Self {
+        Self::over(Connection::Postgres(transaction))
+    }
+
+    pub(crate) fn postgres_read(client: &'c Client) -> Self {
+        Self::over(Connection::PostgresRead(client))
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self.connection {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) | Connection::PostgresRead(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Every row of a query.
+    pub(crate) async fn query<T: Send>(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        read: impl Fn(&mut Cells<'_>) -> Result<T> + Send,
+    ) -> Result<Vec<T>> {
+        let sql = self.dialect().translate(sql);
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(&sql)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+                let mut all = Vec::new();
+                while let Some(row) = rows.next()? {
+                    all.push(read(&mut Cells::new(Row::Sqlite(row)))?);
+                }
+                Ok(all)
+            }
+            Connection::Postgres(transaction) => {
+                let statement = transaction.prepare_cached(&sql).await?;
+                let rows = transaction.query(&statement, &as_dyn(params)).await?;
+                rows.iter().map(|row| read(&mut Cells::new(Row::Postgres(row)))).collect()
+            }
+            Connection::PostgresRead(client) => {
+                let statement = client.prepare_cached(&sql).await?;
+                let rows = client.query(&statement, &as_dyn(params)).await?;
+                rows.iter().map(|row| read(&mut Cells::new(Row::Postgres(row)))).collect()
+            }
+        }
+    }
+
+    /// The first row of a query, if there is one.
+    pub(crate) async fn first<T: Send>(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        read: impl Fn(&mut Cells<'_>) -> Result<T> + Send,
+    ) -> Result<Option<T>> {
+        Ok(self.query(sql, params, read).await?.into_iter().next())
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64> {
+        let sql = self.dialect().translate(sql);
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                let changed = connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(params))?;
+                Ok(changed as u64)
+            }
+            Connection::Postgres(transaction) => {
+                let statement = transaction.prepare_cached(&sql).await?;
+                Ok(transaction.execute(&statement, &as_dyn(params)).await?)
+            }
+            Connection::PostgresRead(_) => {
+                Err(Error::Stored { what: "connection", why: "a write on the reading side".into() })
+            }
+        }
+    }
+}
+
+fn as_dyn<'a>(params: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    params.iter().map(|param| param as &(dyn ToSql + Sync)).collect()
+}
+
+/// Drives a future over SQLite to its end. Such a future never waits, so one poll is enough.
+pub(crate) fn drive<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => {
+            Err(Error::Stored { what: "operation", why: "waited for something outside the database".into() })
+        }
+    }
+}
