@@ -1,1 +1,83 @@
-//! placeholder
+//! The HTTP interface: `/v1` for clients, `/ingest` for voice platforms, `/openapi.json`, and whether we are well.
+
+mod auth;
+mod envelope;
+mod error;
+mod extract;
+mod health;
+mod ingest;
+mod layers;
+pub mod limit;
+pub mod openapi;
+mod v1;
+
+use std::sync::Arc;
+
+use ::ingest::Ingest;
+use axum::{Router, middleware};
+use model::{Clock, IdGen};
+use store::Store;
+use tower_http::compression::CompressionLayer;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use crate::error::{ApiError, Code};
+use crate::limit::Limits;
+
+/// Everything that handlers share. Built once, in the server.
+#[derive(Clone)]
+pub struct AppState {
+    /// All records.
+    pub store: Store,
+    /// Takes platforms' webhooks.
+    pub ingest: Arc<Ingest>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn IdGen>,
+    /// Who may ask how often.
+    pub limits: Arc<Limits>,
+    /// The description of the interface ([`openapi::rendered`]).
+    pub openapi: Arc<str>,
+}
+
+/// Every route with its handler, and the description of all of them.
+fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(v1::calls::list_calls, v1::calls::create_call))
+        .routes(routes!(v1::calls::get_call))
+        .routes(routes!(v1::contacts::list_contacts))
+        .routes(routes!(v1::contacts::get_contact))
+        .routes(routes!(v1::leads::list_leads))
+        .routes(routes!(v1::leads::get_lead))
+        .routes(routes!(v1::appointments::list_appointments))
+        .routes(routes!(v1::appointments::get_appointment))
+        .routes(routes!(v1::assistants::list_assistants))
+        .routes(routes!(ingest::receive_message))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+}
+
+/// The whole interface as one service.
+pub fn router(state: AppState) -> Router {
+    let (router, _) = routes().split_for_parts();
+    let layers = tower::ServiceBuilder::new()
+        // The first is outermost: it sees the request first and the response last.
+        .layer(CompressionLayer::new())
+        // Gives the request its id, and finishes the envelope that handlers began.
+        .layer(middleware::from_fn_with_state(state.clone(), envelope::finish))
+        // One line in the log for each request.
+        .layer(middleware::from_fn_with_state(state.clone(), layers::trace))
+        // A panic costs one request, not the connection.
+        .layer(middleware::from_fn(layers::catch_panic))
+        // Nobody waits forever.
+        .layer(middleware::from_fn(layers::timeout))
+        // `/v1` is for holders of a key, and not faster than their limit.
+        .layer(middleware::from_fn_with_state(state.clone(), auth::authenticate));
+    router
+        .route("/openapi.json", axum::routing::get(openapi::serve))
+        .fallback(layers::no_route)
+        .method_not_allowed_fallback(layers::wrong_method)
+        .layer(layers)
+        .with_state(state)
+}

@@ -1,1 +1,18 @@
-//! placeholder
+//! Our webhooks going out: how a body is signed, when a failed delivery is tried again, which addresses may be
+//! called, and the one HTTP client that calls them.
+
+mod attempt;
+pub mod client;
+pub mod guard;
+pub mod schedule;
+pub mod sign;
+mod slots;
+mod worker;
+
+pub use crate::{
+    attempt::{Request, USER_AGENT},
+    worker::{Options, Worker},
+};
+
+#[cfg(test)]
+mod fixtures;

@@ -1,1 +1,27 @@
-//! placeholder
+//! Where outside facts become our records and events.
+//!
+//! Two pure functions hold the rules: [`merge`] adds what a message says to what is known of a call, and [`decide`]
+//! says what follows from it: a contact, a lead, appointments, events. [`Ingest`] verifies, reads and hands the store
+//! a message with these rules, and the store carries them out in one transaction.
+
+mod booking;
+mod booking_time;
+mod complete;
+mod decide;
+mod merge;
+mod receive;
+
+use std::time::Duration;
+
+use store::Rules;
+
+pub use crate::{
+    decide::decide,
+    merge::merge,
+    receive::{Answer, Ingest},
+};
+
+/// The rules as the store carries them out.
+pub fn rules(completion_wait: Duration) -> Rules {
+    Rules { merge, decide, completion_wait }
+}

@@ -45,6 +45,10 @@ pub struct Situation<'a> {
     pub platform: Platform,
     /// The assistant that handled it.
     pub assistant_id: Option<AssistantId>,
+    /// The caller's name and e-mail address before the message that is being merged.
+    pub name_before: Option<String>,
+    /// See `name_before`.
+    pub email_before: Option<String>,
     /// The contact with the caller's number.
     pub contact: Option<Contact>,
     /// The lead that the call belongs to, or else the contact's open one.
@@ -358,7 +362,11 @@ async fn settle(
         }
         None => None,
     };
-    let situation = look_around(tx, context, origin.platform, assistant_id, state).await?;
+    let mut situation = look_around(tx, context, origin.platform, assistant_id, state).await?;
+    if let Some(stored) = &stored {
+        situation.name_before.clone_from(&stored.state.facts.caller_name);
+        situation.email_before.clone_from(&stored.state.facts.caller_email);
+    }
     let before = Before::of(&situation);
     let decision = guarded(|| (context.rules.decide)(situation))?;
     let updated_at = stamps.next(tx).await?;
@@ -400,6 +408,8 @@ async fn look_around<'a>(
         call,
         platform,
         assistant_id,
+        name_before: None,
+        email_before: None,
         contact,
         lead,
         appointments,

@@ -147,20 +147,32 @@ fn read(row: &mut Cells<'_>) -> Result<Delivery> {
 }
 
 impl Store {
-    /// Takes up to `limit` due deliveries under a lease until `until`, the longest due first.
-    pub async fn claim_deliveries(&self, owner: Uuid, until: Time, limit: usize) -> Result<Vec<Delivery>> {
+    /// Takes up to `limit` due deliveries under a lease until `until`, the longest due first, but none of the
+    /// endpoints in `busy`.
+    pub async fn claim_deliveries(
+        &self,
+        owner: Uuid,
+        until: Time,
+        limit: usize,
+        busy: Vec<EndpointId>,
+    ) -> Result<Vec<Delivery>> {
         let now = self.0.clock.now();
         self.write(move |tx| {
             Box::pin(async move {
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let mut values = params![owner, until, now, limit].to_vec();
+                let mut not_busy = String::new();
+                for endpoint in busy {
+                    values.push(endpoint.into());
+                    not_busy.push_str(&format!(" AND endpoint_id <> ${}", values.len()));
+                }
                 let sql = format!(
                     "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = $1, lease_until = $2 \
-                     WHERE id IN (SELECT id FROM deliveries WHERE due_at <= $3 ORDER BY due_at LIMIT $4 {}) \
+                     WHERE id IN (SELECT id FROM deliveries WHERE due_at <= $3{not_busy} ORDER BY due_at LIMIT $4 {}) \
                      RETURNING id",
                     tx.dialect().skip_locked()
                 );
-                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                let taken =
-                    tx.query(&sql, params![owner, until, now, limit], |row| row.get::<DeliveryId>()).await?;
+                let taken = tx.query(&sql, &values, |row| row.get::<DeliveryId>()).await?;
                 let mut deliveries = Vec::with_capacity(taken.len());
                 let sql = format!("{DELIVERY} WHERE d.id = $1");
                 for id in taken {

@@ -1,0 +1,154 @@
+//! The envelope of every answer. Handlers begin it with [`One`], [`List`] or an error; [`finish`] adds `meta`, so
+//! that no handler has to know the request's id.
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use model::{Stamp, Time};
+use serde::{Serialize, Serializer};
+use store::Listed;
+use utoipa::ToSchema;
+
+use crate::AppState;
+
+/// A single record.
+pub(crate) struct One<T> {
+    data: T,
+    status: StatusCode,
+    version: Option<Stamp>,
+}
+
+impl<T> One<T> {
+    /// A record that is answered with 200.
+    pub(crate) fn new(data: T) -> Self {
+        Self { data, status: StatusCode::OK, version: None }
+    }
+
+    /// With the time of its last change as its version (`ETag`).
+    #[must_use]
+    pub(crate) fn versioned(self, version: Stamp) -> Self {
+        Self { version: Some(version), ..self }
+    }
+
+    /// Answered with another status.
+    #[must_use]
+    pub(crate) fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+}
+
+impl<T: Serialize> IntoResponse for One<T> {
+    fn into_response(self) -> Response {
+        let mut response = begun("data", &self.data);
+        *response.status_mut() = self.status;
+        // Weak (RFC 9110 section 8.8.3): `meta` differs from answer to answer, the record does not.
+        let tag = self.version.map(|version| format!("W/\"{:x}\"", version.micros()));
+        if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
+/// A page of records.
+pub(crate) struct List<T>(pub Listed<T>);
+
+#[derive(Serialize)]
+struct ListWire<'a, T> {
+    data: &'a [T],
+    has_more: bool,
+    next_cursor: Option<String>,
+}
+
+impl<T: Serialize> IntoResponse for List<T> {
+    fn into_response(self) -> Response {
+        let next_cursor = self.0.next.map(model::Cursor::encode);
+        unfinished(&ListWire { data: &self.0.records, has_more: next_cursor.is_some(), next_cursor })
+    }
+}
+
+/// `meta` of every answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Meta {
+    /// The request's id, also in the header `X-Request-Id`. Tell it when you ask for help.
+    #[schema(example = "req_0197a3c4d5e67f8091a2b3c4d5e6f708")]
+    pub request_id: String,
+    /// When we answered.
+    pub timestamp: Time,
+}
+
+/// An answer with one field, before `meta` is added.
+pub(crate) fn begun(field: &'static str, value: &impl Serialize) -> Response {
+    struct Field<'a, T>(&'static str, &'a T);
+    impl<T: Serialize> Serialize for Field<'_, T> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map([(self.0, self.1)])
+        }
+    }
+    unfinished(&Field(field, value))
+}
+
+/// JSON without its closing brace, for [`finish`].
+#[derive(Clone)]
+struct Unfinished(Vec<u8>);
+
+fn unfinished(value: &impl Serialize) -> Response {
+    let mut json = Vec::with_capacity(1024);
+    if let Err(error) = serde_json::to_writer(&mut json, value) {
+        tracing::error!(%error, "an answer could not be written as JSON");
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        let body = br#"{"error":{"code":"internal_error","message":"Something went wrong on our side","status":500}"#;
+        response.extensions_mut().insert(Unfinished(body.to_vec()));
+        return response;
+    }
+    json.pop();
+    let mut response = StatusCode::OK.into_response();
+    response.extensions_mut().insert(Unfinished(json));
+    response
+}
+
+/// Gives the request its id and finishes the answer's envelope.
+pub(crate) async fn finish(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let request_id = format!("req_{}", state.ids.uuid().simple());
+    let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
+    request.extensions_mut().insert(RequestId(request_id.clone()));
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    if let Some(Unfinished(mut json)) = response.extensions_mut().remove::<Unfinished>() {
+        if is_unchanged(&response, if_none_match.as_ref()) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        let timestamp = state.clock.now();
+        json.extend_from_slice(
+            format!(r#","meta":{{"request_id":"{request_id}","timestamp":"{timestamp}"}}}}"#).as_bytes(),
+        );
+        close(response.headers_mut());
+        *response.body_mut() = Body::from(json);
+    }
+    response
+}
+
+/// The id of a request, for its line in the log.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+fn close(headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Answers hold personal data: no cache on the way may keep them.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}
+
+fn is_unchanged(response: &Response, if_none_match: Option<&HeaderValue>) -> bool {
+    let (Some(tag), Some(asked)) = (response.headers().get(header::ETAG), if_none_match) else { return false };
+    let (Ok(tag), Ok(asked)) = (tag.to_str(), asked.to_str()) else { return false };
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    response.status().is_success() && asked.split(',').any(|each| each.trim() == "*" || opaque(each) == opaque(tag))
+}

@@ -1,0 +1,175 @@
+//! Our own extractors, so that everything a client can get wrong is told in our envelope and by its name.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request},
+};
+use bytes::Bytes;
+use http::{HeaderMap, header, request::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use model::{Cursor, Id, Page, Phone, Time};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+
+use crate::error::{ApiError, Code};
+
+/// The longest body that is taken, in bytes.
+pub(crate) const BODY_LIMIT: usize = 2 << 20;
+
+/// The query, into a structure that denies unknown fields: a mistyped filter must not return unfiltered data.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
+        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
+            let (name, why) = (error.path().to_string(), error.inner().to_string());
+            ApiError::bad_request(told("query parameter", &name, &why))
+        })
+    }
+}
+
+/// The id in a path. What is not a UUID names nothing.
+pub(crate) struct PathId<K>(pub(crate) Id<K>);
+
+impl<K, S: Send + Sync> FromRequestParts<S> for PathId<K> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[expect(clippy::disallowed_types, reason = "wrapped here, so that its rejection is ours")]
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        let id = path.ok().and_then(|path| path.0.parse().ok());
+        id.map(Self).ok_or_else(|| ApiError::not_found("record"))
+    }
+}
+
+/// A JSON body, with the bytes it was read from.
+pub(crate) struct Json<T> {
+    pub(crate) value: T,
+    pub(crate) raw: Bytes,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        if !is_json(&parts.headers) {
+            let message = "The body must be JSON, with the header `Content-Type: application/json`";
+            return Err(ApiError::new(Code::UnsupportedMediaType, message));
+        }
+        let raw = read_body(body, BODY_LIMIT).await?;
+        let mut json = serde_json::Deserializer::from_slice(&raw);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let (path, inner) = (error.path().to_string(), error.into_inner());
+            if inner.is_data() {
+                return ApiError::bad_request(told("field", &path, &inner.to_string()));
+            }
+            ApiError::bad_request(format!("The body is not JSON: {inner}"))
+        })?;
+        json.end().map_err(|error| ApiError::bad_request(format!("The body is not JSON: {error}")))?;
+        Ok(Self { value, raw })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// A body up to a limit.
+pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(ApiError::new(Code::PayloadTooLarge, format!("The body is longer than {limit} bytes")))
+        }
+        Err(_) => Err(ApiError::bad_request("The body ended before its time")),
+    }
+}
+
+fn told(what: &str, name: &str, why: &str) -> String {
+    // serde tells an unknown or missing field in its own words, which name it; the path is then the whole structure.
+    if name == "." || name.is_empty() || why.contains("field `") { format!("Wrong {what}: {why}") } else { format!("Wrong {what} `{name}`: {why}") }
+}
+
+/// `limit`, `cursor` and `since` of every list, as the query brings them.
+pub(crate) fn page(limit: Option<Limit>, cursor: Option<CursorParam>, since: Option<TimeParam>) -> Page {
+    Page {
+        limit: limit.map_or(50, |limit| limit.0),
+        before: cursor.map(|cursor| cursor.0),
+        since: since.map(|since| since.0),
+    }
+}
+
+/// How many records a page has.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit(u32);
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let limit = text.parse().ok().filter(|limit| (1..=100).contains(limit));
+        limit.map(Self).ok_or_else(|| serde::de::Error::custom("must be a whole number from 1 to 100"))
+    }
+}
+
+/// Where the page before ended.
+#[derive(Clone, Copy)]
+pub(crate) struct CursorParam(Cursor);
+
+impl<'de> Deserialize<'de> for CursorParam {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let cursor = Cursor::decode(&text);
+        cursor.map(Self).ok_or_else(|| serde::de::Error::custom("must be the `next_cursor` of a page before"))
+    }
+}
+
+/// A time in a query.
+#[derive(Clone, Copy)]
+pub(crate) struct TimeParam(pub(crate) Time);
+
+impl<'de> Deserialize<'de> for TimeParam {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // A `+` that was not encoded arrives as a space, and an ISO 8601 date-time with its offset has no other.
+        text.replace(' ', "+").parse().map(Self).map_err(|_| {
+            serde::de::Error::custom("must be an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z")
+        })
+    }
+}
+
+/// A phone number in a query.
+#[derive(Clone)]
+pub(crate) struct PhoneParam(pub(crate) Phone);
+
+impl<'de> Deserialize<'de> for PhoneParam {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // A `+` that was not encoded arrives as a space.
+        let text = text.strip_prefix(' ').map_or(text.clone(), |rest| format!("+{rest}"));
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The platform and the source in an ingest address.
+pub(crate) struct IngestPath {
+    pub(crate) platform: String,
+    pub(crate) source: model::SourceId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IngestPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[expect(clippy::disallowed_types, reason = "wrapped here, so that its rejection is ours")]
+        let path = axum::extract::Path::<(String, String)>::from_request_parts(parts, state).await;
+        let path = path.ok().and_then(|path| Some((path.0.0, path.0.1.parse().ok()?)));
+        let (platform, source) = path.ok_or_else(|| ApiError::not_found("source"))?;
+        Ok(Self { platform, source })
+    }
+}

@@ -1,0 +1,56 @@
+//! `/ingest`: where voice platforms send their webhooks.
+
+use ::ingest::Answer;
+use axum::{extract::State, http::HeaderMap};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    AppState,
+    envelope::One,
+    error::{ApiError, Code},
+    extract::{BODY_LIMIT, read_body},
+};
+
+/// What became of a message.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Receipt {
+    /// Always true: the message is kept.
+    received: bool,
+    /// `accepted`, `duplicate`, `ignored` (it says nothing that a record is kept of) or `failed` (it could not be
+    /// read; it is kept, and can be read again).
+    #[schema(example = "accepted")]
+    outcome: &'static str,
+}
+
+/// Take a voice platform's webhook
+///
+/// The address of a source, to be set in the platform. The request is verified by that platform's own scheme over
+/// its exact bytes. When it is answered with 200, it is kept durably, whatever it says.
+#[utoipa::path(post, path = "/ingest/{platform}/{source_id}", tag = "Ingest", security(()),
+    params(
+        ("platform" = String, Path, description = "The platform: `vapi` or `retell`."),
+        ("source_id" = String, Path, description = "The source's id.", format = Uuid),
+    ),
+    request_body(content = serde_json::Value, content_type = "application/json",
+        description = "The platform's own message."),
+    responses(
+        (status = 200, description = "The message is kept.", body = crate::openapi::OneOf<Receipt>),
+        (status = 401, response = crate::openapi::Unauthorized),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 413, response = crate::openapi::PayloadTooLarge),
+        (status = "default", response = crate::openapi::Failed),
+    ))]
+pub(crate) async fn receive_message(
+    State(state): State<AppState>,
+    crate::extract::IngestPath { platform, source }: crate::extract::IngestPath,
+    headers: HeaderMap,
+    request: axum::extract::Request,
+) -> Result<One<Receipt>, ApiError> {
+    let body = read_body(request.into_body(), BODY_LIMIT).await?;
+    match state.ingest.receive(&platform, source, &headers, &body).await? {
+        Answer::Kept(received) => Ok(One::new(Receipt { received: true, outcome: received.outcome.as_str() })),
+        Answer::Rejected(reason) => Err(ApiError::new(Code::Unauthorized, format!("Not accepted: {reason}"))),
+        Answer::UnknownSource => Err(ApiError::not_found("source")),
+    }
+}

@@ -1,0 +1,193 @@
+//! The description of the whole interface: OpenAPI 3.1, made from the handlers and types themselves.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use model::{
+    DeliveryId, OrgId, Time,
+    event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::{
+    Modify, OpenApi, ToResponse, ToSchema,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use crate::{envelope::Meta, error::Code};
+
+/// The part of the description that no handler has.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "InboundFlow",
+        description = "The data of an organisation's AI voice assistants: calls, contacts, leads and appointments.\n\n\
+            Lists are newest first. `created_at` is unique and increases within the organisation, so that walking a \
+            cursor or polling with `since` neither repeats nor skips a record.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "Calls"), (name = "Contacts"), (name = "Leads"), (name = "Appointments"), (name = "Assistants"),
+        (name = "Ingest", description = "Where voice platforms send their webhooks."),
+        (name = "Health"),
+    ),
+    components(
+        schemas(ErrorBody, Webhook<CallCompleted>, Webhook<CallTransferred>, Webhook<AppointmentBooked>,
+            Webhook<LeadCreated>, EventType),
+        responses(BadRequest, Unauthorized, NotFound, Conflict, PayloadTooLarge, UnsupportedMediaType, RateLimited,
+            Unavailable, Failed),
+    ),
+    security(("api_key" = [])),
+    modifiers(&ApiKeyScheme),
+)]
+pub(crate) struct Document;
+
+struct ApiKeyScheme;
+
+impl Modify for ApiKeyScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("sk_live_…");
+        let scheme = scheme.description(Some("An API key of the organisation.")).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// A single record in its envelope.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OneOf<T: ToSchema> {
+    data: T,
+    meta: Meta,
+}
+
+/// A page of records in its envelope.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ListOf<T: ToSchema> {
+    data: Vec<T>,
+    /// Whether there is a next page.
+    has_more: bool,
+    /// What to send as `cursor` for the next page; null on the last.
+    #[schema(required)]
+    next_cursor: Option<String>,
+    meta: Meta,
+}
+
+/// An error in its envelope.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    error: ErrorDetail,
+    meta: Meta,
+}
+
+/// What is wrong.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// What to branch on.
+    code: Code,
+    /// A sentence for people.
+    message: String,
+    /// The HTTP status.
+    status: u16,
+}
+
+/// The body of a webhook.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Webhook<T: ToSchema> {
+    /// What happened.
+    event: EventType,
+    /// When.
+    timestamp: Time,
+    /// Whose event it is.
+    organization_id: OrgId,
+    /// The delivery; the same through every retry and resend.
+    delivery_id: DeliveryId,
+    data: T,
+}
+
+/// Invalid parameters, or required fields are missing; the message names them.
+#[derive(ToResponse)]
+pub(crate) struct BadRequest(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// The API key is missing, invalid, revoked or expired.
+#[derive(ToResponse)]
+pub(crate) struct Unauthorized(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// There is no such resource; another organisation's looks the same.
+#[derive(ToResponse)]
+pub(crate) struct NotFound(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// The same idempotency key came with another request.
+#[derive(ToResponse)]
+pub(crate) struct Conflict(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// The body is longer than is taken.
+#[derive(ToResponse)]
+pub(crate) struct PayloadTooLarge(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// The body is not JSON by its `Content-Type`.
+#[derive(ToResponse)]
+pub(crate) struct UnsupportedMediaType(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// Too many requests: wait as long as `Retry-After` says.
+#[derive(ToResponse)]
+pub(crate) struct RateLimited(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// We cannot serve this now: try again after `Retry-After`.
+#[derive(ToResponse)]
+pub(crate) struct Unavailable(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// Any other error has the same form.
+#[derive(ToResponse)]
+pub(crate) struct Failed(#[expect(dead_code, reason = "only described")] ErrorBody);
+
+/// The description as JSON, with the webhooks that we send.
+pub fn document() -> Value {
+    let (_, api) = crate::routes().split_for_parts();
+    // The structure is made of text and numbers: there is nothing in it that JSON could not hold.
+    let mut document = serde_json::to_value(api).unwrap_or_default();
+    document["info"]["version"] = json!(env!("CARGO_PKG_VERSION"));
+    document["webhooks"] = webhooks();
+    document
+}
+
+fn webhooks() -> Value {
+    let about = |event: EventType| match event {
+        EventType::CallCompleted => ("A call took place and is over.", "Webhook_CallCompleted"),
+        EventType::CallTransferred => {
+            ("The assistant handed the caller to a configured destination.", "Webhook_CallTransferred")
+        }
+        EventType::AppointmentBooked => ("The assistant booked an appointment during a call.", "Webhook_AppointmentBooked"),
+        EventType::LeadCreated => ("A new lead was made from a call.", "Webhook_LeadCreated"),
+    };
+    let header = |name: &str, description: &str| {
+        json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}})
+    };
+    let headers = json!([
+        header("X-InboundFlow-Event", "The event's name."),
+        header("X-InboundFlow-Delivery-Id", "The delivery; the same through every retry and resend."),
+        header("X-InboundFlow-Timestamp", "Unix seconds of this attempt."),
+        header("X-InboundFlow-Signature", "`sha256=` and the hexadecimal HMAC-SHA256 of the raw body, keyed with the \
+            endpoint's secret as it was shown. Only where there is a secret."),
+        header("webhook-id", "The delivery (Standard Webhooks)."),
+        header("webhook-timestamp", "Unix seconds of this attempt (Standard Webhooks)."),
+        header("webhook-signature", "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body` (Standard Webhooks). \
+            Only where there is a secret."),
+    ]);
+    let each = EventType::ALL.into_iter().map(|event| {
+        let (description, schema) = about(event);
+        let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
+        let operation = json!({"post": {
+            "operationId": event.as_str().replace('.', "_"),
+            "summary": description,
+            "security": [],
+            "parameters": headers,
+            "requestBody": {"required": true, "content": {"application/json": {"schema": schema}}},
+            "responses": {"2XX": {"description": "Received. Any other answer, or none within 15 s, is tried again."}},
+        }});
+        (event.as_str().to_owned(), operation)
+    });
+    Value::Object(each.collect())
+}
+
+/// `GET /openapi.json`
+pub(crate) async fn serve(axum::extract::State(state): axum::extract::State<crate::AppState>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], state.openapi.to_string()).into_response()
+}
+
+/// The description as it is served: made once.
+pub fn rendered() -> Arc<str> {
+    serde_json::to_string_pretty(&document()).unwrap_or_default().into()
+}

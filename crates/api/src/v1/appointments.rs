@@ -1,0 +1,83 @@
+//! `/v1/appointments`
+
+use model::{Appointment, AppointmentStatus, id::kind};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{
+    auth::Caller,
+    envelope::{List, One},
+    error::ApiError,
+    extract::{CursorParam, Limit, PathId, PhoneParam, Query, TimeParam, page},
+    openapi::{self, ListOf, OneOf},
+};
+
+/// Which appointments are asked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListAppointments {
+    /// How many records a page has.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
+    limit: Option<Limit>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>, format = "cursor")]
+    cursor: Option<CursorParam>,
+    /// Only appointments created after this.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<TimeParam>,
+    /// Only appointments with this status.
+    #[param(inline)]
+    status: Option<AppointmentStatus>,
+    /// Only appointments that begin at this time or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<TimeParam>,
+    /// Only appointments that begin before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<TimeParam>,
+    /// Only those with this number, in E.164.
+    #[param(value_type = Option<String>, format = "e164")]
+    phone: Option<PhoneParam>,
+}
+
+/// List appointments
+#[utoipa::path(get, path = "/v1/appointments", tag = "Appointments", params(ListAppointments),
+    responses(
+        (status = 200, description = "A page of appointments, newest first.", body = ListOf<Appointment>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn list_appointments(
+    caller: Caller,
+    Query(query): Query<ListAppointments>,
+) -> Result<List<Appointment>, ApiError> {
+    let list = store::ListAppointments {
+        page: page(query.limit, query.cursor, query.since),
+        status: query.status,
+        from: query.from.map(|from| from.0),
+        to: query.to.map(|to| to.0),
+        phone: query.phone.map(|phone| phone.0),
+    };
+    Ok(List(caller.store.list_appointments(list).await?))
+}
+
+/// Get an appointment
+#[utoipa::path(get, path = "/v1/appointments/{id}", tag = "Appointments",
+    params(("id" = String, Path, description = "The appointment's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "The appointment.", body = OneOf<Appointment>),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn get_appointment(
+    caller: Caller,
+    PathId(id): PathId<kind::Appointment>,
+) -> Result<One<Appointment>, ApiError> {
+    let appointment = caller.store.get_appointment(id).await?.ok_or_else(|| ApiError::not_found("appointment"))?;
+    let version = appointment.updated_at;
+    Ok(One::new(appointment).versioned(version))
+}

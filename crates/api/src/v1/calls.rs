@@ -1,0 +1,159 @@
+//! `/v1/calls`
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use model::{CallStatus, id::kind};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use store::{CallDetail, Idempotency, ListedCall, Written};
+use utoipa::IntoParams;
+
+use crate::{
+    AppState,
+    auth::Caller,
+    envelope::{List, One},
+    error::{ApiError, Code},
+    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
+    openapi::{self, ListOf, OneOf},
+    v1::calls_body::NewCall,
+};
+
+/// Which calls are asked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListCalls {
+    /// How many records a page has.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
+    limit: Option<Limit>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>, format = "cursor")]
+    cursor: Option<CursorParam>,
+    /// Only calls created after this.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<TimeParam>,
+    /// Only calls with this status.
+    #[param(inline)]
+    status: Option<CallStatus>,
+    /// Only calls of this caller, in E.164.
+    #[param(value_type = Option<String>, format = "e164")]
+    phone: Option<PhoneParam>,
+    /// Only calls with all these words in transcript, summary, intent, name, e-mail or number; the last word may be
+    /// the beginning of one. Each call then tells its `hits`.
+    #[param(max_length = 500)]
+    q: Option<String>,
+}
+
+/// List calls
+#[utoipa::path(get, path = "/v1/calls", tag = "Calls", params(ListCalls),
+    responses(
+        (status = 200, description = "A page of calls, newest first.", body = ListOf<ListedCall>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn list_calls(
+    caller: Caller,
+    Query(query): Query<ListCalls>,
+) -> Result<List<ListedCall>, ApiError> {
+    if query.q.as_ref().is_some_and(|search| search.chars().count() > 500) {
+        return Err(ApiError::bad_request("Wrong query parameter `q`: must have at most 500 characters"));
+    }
+    let list = store::ListCalls {
+        page: page(query.limit, query.cursor, query.since),
+        status: query.status,
+        phone: query.phone.map(|phone| phone.0),
+        search: query.q,
+    };
+    Ok(List(caller.store.list_calls(list).await?))
+}
+
+/// Get a call with its conversation
+#[utoipa::path(get, path = "/v1/calls/{id}", tag = "Calls",
+    params(("id" = String, Path, description = "The call's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "The call.", body = OneOf<CallDetail>),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn get_call(
+    caller: Caller,
+    PathId(id): PathId<kind::Call>,
+) -> Result<One<CallDetail>, ApiError> {
+    let call = caller.store.get_call(id).await?.ok_or_else(|| ApiError::not_found("call"))?;
+    let version = call.call.updated_at;
+    Ok(One::new(call).versioned(version))
+}
+
+/// Create or update a call
+///
+/// Creates a call, or updates the one that was written here with the same `external_id`. Fields that are null or
+/// absent stay as they are, and a call that is over stays over.
+#[utoipa::path(post, path = "/v1/calls", tag = "Calls",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    request_body = NewCall,
+    responses(
+        (status = 200, description = "The call, updated.", body = OneOf<CallDetail>),
+        (status = 201, description = "The call, created.", body = OneOf<CallDetail>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn create_call(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Json<NewCall>,
+) -> Result<Response, ApiError> {
+    let idempotency = idempotency(&headers, "POST /v1/calls", &body.raw)?;
+    let external_id = body.value.external_id().map(str::to_owned);
+    let change = body.value.into_change(state.clock.now())?;
+    let written = caller.store.write_call(external_id, change, idempotency, state.ingest.rules()).await?;
+    state.ingest.wake();
+    let (status, data, is_replay) = match written {
+        Written::Done { created: true, data } => (StatusCode::CREATED, data, false),
+        Written::Done { created: false, data } => (StatusCode::OK, data, false),
+        Written::Replayed { status, data } => (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), data, true),
+        Written::Conflict => return Err(reused_key()),
+    };
+    // Stored as JSON text: it goes out as it is.
+    let data = RawValue::from_string(data)
+        .map_err(|error| ApiError::from(store::Error::Stored { what: "call", why: error.to_string() }))?;
+    let mut response = One::new(data).status(status).into_response();
+    if is_replay {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn reused_key() -> ApiError {
+    let message = "Another request was made with this Idempotency-Key within the last 24 hours";
+    ApiError::new(Code::Conflict, message)
+}
+
+fn idempotency(headers: &HeaderMap, operation: &str, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {
+    let Some(header) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = header.to_str().unwrap_or_default();
+    let is_good = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_good {
+        let message = "Wrong header `Idempotency-Key`: must be 1 to 255 visible ASCII characters";
+        return Err(ApiError::bad_request(message));
+    }
+    let mut hash = Sha256::new();
+    hash.update(operation);
+    hash.update([0]);
+    hash.update(body);
+    Ok(Some(Idempotency { key: key.to_owned(), request_hash: hash.finalize().into() }))
+}

@@ -1,0 +1,8 @@
+//! `/v1`: an organisation's data, for holders of its API keys.
+
+pub(crate) mod appointments;
+pub(crate) mod assistants;
+pub(crate) mod calls;
+mod calls_body;
+pub(crate) mod contacts;
+pub(crate) mod leads;

@@ -1,0 +1,240 @@
+//! Sends what is owed: takes deliveries that were handed over at their commit, claims those that are due, and keeps
+//! every try before its next step.
+
+use std::{sync::Arc, time::Duration};
+
+use model::{Clock, IdGen};
+use store::{
+    Attempt, NextStep, Store,
+    outbox::{Attached, Delivery, Leased},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use uuid::Uuid;
+
+use crate::{
+    attempt::{Means, attempt},
+    client::Client,
+    guard::AllowList,
+    schedule::Schedule,
+    slots::Slots,
+};
+
+/// How a worker works.
+pub struct Options {
+    /// Tries under way at once, in all.
+    pub slots: usize,
+    /// Tries under way at once for one endpoint.
+    pub slots_per_endpoint: usize,
+    /// When failed deliveries are tried again.
+    pub schedule: Schedule,
+    /// The operator's exceptions to the address guard.
+    pub allow: Arc<AllowList>,
+    /// How long a try's lease lasts: longer than a try can take.
+    pub lease: Duration,
+}
+
+/// Sends deliveries until it is told to stop.
+pub struct Worker {
+    inner: Arc<Inner>,
+    handed_over: mpsc::UnboundedReceiver<Leased>,
+}
+
+struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    client: Client,
+    options: Options,
+    slots: Slots,
+    owner: Uuid,
+}
+
+/// How long the worker sleeps at most: another server process may have left something due.
+const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+
+/// How many deliveries one claim takes: so few that a slow endpoint's backlog cannot fill all slots at once.
+const CLAIM: usize = 16;
+
+/// How long one may hope that the database comes back before a try's result is given up.
+const KEEP_TRIES: u32 = 30;
+
+impl Worker {
+    /// A worker over a store. From now on deliveries are handed over to it at their commit.
+    pub fn attach(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGen>,
+        client: Client,
+        options: Options,
+    ) -> Self {
+        let (sender, handed_over) = mpsc::unbounded_channel();
+        let slots = Slots::new(options.slots, options.slots_per_endpoint);
+        let owner = ids.uuid();
+        let reserving = slots.clone();
+        store.outbox().attach(Attached {
+            owner,
+            lease_micros: i64::try_from(options.lease.as_micros()).unwrap_or(i64::MAX),
+            reserve: Box::new(move |endpoint| reserving.reserve(endpoint)),
+            sender,
+        });
+        let inner = Inner { store, clock, ids, client, options, slots, owner };
+        Self { inner: Arc::new(inner), handed_over }
+    }
+
+    /// Sends until `stop` becomes true, then finishes the tries under way and gives back the rest.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        self.inner.recover().await;
+        let mut tries = JoinSet::new();
+        let mut next_claim = self.inner.clock.now();
+        loop {
+            let inner = self.inner.clone();
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                Some(leased) = self.handed_over.recv() => self.inner.start(leased, &mut tries),
+                Some(_) = tries.join_next(), if !tries.is_empty() => {}
+                () = wait(&inner, next_claim) => next_claim = self.inner.claim(&mut tries).await,
+            }
+        }
+        self.drain(tries).await;
+    }
+
+    async fn drain(mut self, mut tries: JoinSet<()>) {
+        self.inner.store.outbox().detach();
+        self.handed_over.close();
+        while let Some(leased) = self.handed_over.recv().await {
+            if let Err(error) = self.inner.store.give_back(leased.delivery.id, self.inner.owner).await {
+                tracing::error!(%error, "a delivery could not be given back; it is tried when its lease runs out");
+            }
+        }
+        while tries.join_next().await.is_some() {}
+    }
+}
+
+/// Waits until something may be claimed.
+async fn wait(inner: &Inner, next_claim: model::Time) {
+    tokio::select! {
+        () = inner.clock.sleep_until(next_claim) => {}
+        () = inner.store.outbox().wait() => {}
+    }
+}
+
+impl Inner {
+    /// Makes due again what a process that is gone had leased. The embedded database has one server, which has just
+    /// started: nobody else can hold a lease.
+    async fn recover(&self) {
+        let before = if self.store.is_embedded() { self.clock.now() + self.options.lease } else { self.clock.now() };
+        match self.store.release_leases(before).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "{count} deliveries of a process that is gone are due again"),
+            Err(error) => tracing::error!(%error, "leases of a process that is gone could not be released"),
+        }
+    }
+
+    /// Starts the tries that are due and that there are slots for. Returns when to look again.
+    async fn claim(self: &Arc<Self>, tries: &mut JoinSet<()>) -> model::Time {
+        match self.try_claim(tries).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "due deliveries could not be claimed; trying again");
+                self.clock.now() + Duration::from_secs(1)
+            }
+        }
+    }
+
+    async fn try_claim(self: &Arc<Self>, tries: &mut JoinSet<()>) -> store::Result<model::Time> {
+        let now = self.clock.now();
+        let latest = now + LONGEST_SLEEP;
+        loop {
+            let limit = CLAIM.min(self.slots.free());
+            if limit == 0 {
+                return Ok(latest);
+            }
+            let until = self.clock.now() + self.options.lease;
+            let claimed = self.store.claim_deliveries(self.owner, until, limit, self.slots.busy()).await?;
+            let taken = claimed.len();
+            for delivery in claimed {
+                match self.slots.reserve(delivery.endpoint.id) {
+                    Some(slot) => self.start(Leased { delivery, slot: Some(slot) }, tries),
+                    None => self.store.give_back(delivery.id, self.owner).await?,
+                }
+            }
+            if taken < limit {
+                break;
+            }
+        }
+        let next = self.store.next_delivery_due().await?.unwrap_or(latest).min(latest);
+        if next > now {
+            return Ok(next);
+        }
+        if self.store.release_leases(now).await? > 0 {
+            return Ok(now);
+        }
+        // Something is due that found no slot: the next try to end wakes us.
+        Ok(latest)
+    }
+
+    fn start(self: &Arc<Self>, leased: Leased, tries: &mut JoinSet<()>) {
+        let inner = self.clone();
+        tries.spawn(async move { inner.deliver(leased).await });
+    }
+
+    async fn deliver(&self, leased: Leased) {
+        let Leased { delivery, slot } = leased;
+        let means = Means {
+            client: &self.client,
+            allow: &self.options.allow,
+            schedule: &self.options.schedule,
+            clock: &*self.clock,
+            ids: &*self.ids,
+        };
+        let (record, next) = attempt(&delivery, &means).await;
+        self.keep(&delivery, record, next).await;
+        let was_full = self.slots.free() == 0 || !self.slots.busy().is_empty();
+        drop(slot);
+        if was_full || matches!(next, NextStep::RetryAt(_)) {
+            self.store.outbox().wake();
+        }
+    }
+
+    /// Keeps a try. While the database does not take it, the lease is held and the try repeated to it, not to the
+    /// receiver.
+    async fn keep(&self, delivery: &Delivery, record: Attempt, next: NextStep) {
+        let id = delivery.id;
+        for _ in 0..KEEP_TRIES {
+            match self.store.conclude_attempt(delivery, self.owner, record.clone(), next).await {
+                Ok(true) => return log(delivery, &record, next),
+                Ok(false) => {
+                    tracing::warn!(delivery = %id, "the lease of delivery {id} ran out while it was tried");
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(%error, delivery = %id, "a try of delivery {id} could not be kept");
+                    self.clock.sleep_until(self.clock.now() + Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+}
+
+fn log(delivery: &Delivery, record: &Attempt, next: NextStep) {
+    let (id, endpoint, duration_ms) = (delivery.id, delivery.endpoint.id, record.duration_ms);
+    let status = record.status;
+    match next {
+        NextStep::Delivered => {
+            tracing::debug!(delivery = %id, %endpoint, status, duration_ms, "delivery {id} is delivered");
+        }
+        NextStep::RetryAt(at) => {
+            tracing::info!(delivery = %id, %endpoint, status, duration_ms, %at, "delivery {id} failed; next try at {at}");
+        }
+        NextStep::Exhausted => {
+            tracing::warn!(delivery = %id, %endpoint, status, "delivery {id} failed for the last time");
+        }
+        NextStep::EndpointGone => {
+            tracing::warn!(delivery = %id, %endpoint, "endpoint {endpoint} answered 410 and is not told any more");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What follows from a call as it stands: its contact, a lead, appointments, and the events that tell of them.
+
+use model::{
+    Appointment, AppointmentStatus, CallStatus, Completion, Contact, Lead, LeadStatus, Message, Stamp, Transfer,
+    event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
+};
+use serde::Serialize;
+use store::{Decision, NewEvent, Situation};
+
+use crate::booking::{self, Verdict};
+
+/// Stands in a stamp's place until the store gives one.
+const UNSTAMPED: Stamp = Stamp::from_micros(0);
+
+/// Decides what follows from a call. Deciding twice changes nothing more: what has been told is noted in the call.
+pub fn decide(mut situation: Situation<'_>) -> Decision {
+    let contact = contact_of(&mut situation);
+    let mut events = Vec::new();
+    if let Some(event) = transferred(&mut situation) {
+        events.push(event);
+    }
+    // The lead is made before the appointments, which belong to it, but told of after the call that it comes from.
+    let completed = completed(&mut situation);
+    let lead = lead_of(&mut situation, contact.as_ref());
+    let appointments = appointments_of(&situation, lead.as_ref());
+    events.extend(completed);
+    if let Some(Change::New(lead)) = &lead {
+        events.push(event(&situation, EventType::LeadCreated, &LeadCreated::from(lead)));
+    }
+    for (_, appointment, told) in &appointments {
+        if *told == Told::Now {
+            events.push(event(&situation, EventType::AppointmentBooked, &AppointmentBooked::from(appointment)));
+        }
+    }
+    Decision {
+        call: situation.call,
+        contact,
+        lead: lead.map(Change::record),
+        appointments: appointments.into_iter().map(|(tool, appointment, _)| (tool, appointment)).collect(),
+        events,
+    }
+}
+
+/// A record that is new, or changed.
+enum Change<T> {
+    New(T),
+    Changed(T),
+}
+
+impl<T> Change<T> {
+    fn record(self) -> T {
+        match self {
+            Self::New(record) | Self::Changed(record) => record,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Now,
+    Not,
+}
+
+fn event(situation: &Situation<'_>, event: EventType, data: &impl Serialize) -> NewEvent {
+    // These are plain structures of text and numbers: there is nothing in them that JSON could not hold.
+    let data = serde_json::to_string(data).unwrap_or_else(|_| "null".into());
+    NewEvent { event, call_id: Some(situation.call.id), data }
+}
+
+/// The contact with the caller's number, made or brought up to date. `None` where nothing changes.
+fn contact_of(situation: &mut Situation<'_>) -> Option<Contact> {
+    let call = &mut situation.call;
+    let phone = call.facts.caller_phone.clone()?;
+    let known = situation.contact.take();
+    let mut contact = known.clone().unwrap_or_else(|| Contact {
+        id: situation.ids.id(),
+        name: None,
+        phone: Some(phone),
+        email: None,
+        company: None,
+        notes: None,
+        tags: Vec::new(),
+        call_count: 0,
+        last_call_at: None,
+        created_at: UNSTAMPED,
+        updated_at: UNSTAMPED,
+    });
+    fill(&mut contact.name, call.facts.caller_name.as_ref(), situation.name_before.as_ref());
+    fill(&mut contact.email, call.facts.caller_email.as_ref(), situation.email_before.as_ref());
+    if call.contact_id != Some(contact.id) {
+        contact.call_count += 1;
+        call.contact_id = Some(contact.id);
+    }
+    contact.last_call_at = contact.last_call_at.max(call.facts.started_at);
+    situation.contact = Some(contact.clone());
+    (known.as_ref() != Some(&contact)).then_some(contact)
+}
+
+/// Fills a field that is empty, or that an earlier message of this same call had filled. What a person or another
+/// call wrote stays.
+fn fill(slot: &mut Option<String>, said: Option<&String>, before: Option<&String>) {
+    if said.is_some() && (slot.is_none() || slot.as_ref() == before) {
+        *slot = said.cloned();
+    }
+}
+
+fn transferred(situation: &mut Situation<'_>) -> Option<NewEvent> {
+    let call = &mut situation.call;
+    if call.transfer < Transfer::HandedOver || call.fired.transferred_at.is_some() {
+        return None;
+    }
+    call.fired.transferred_at = Some(situation.now);
+    let data = CallTransferred::of(&situation.call);
+    Some(event(situation, EventType::CallTransferred, &data))
+}
+
+/// `call.completed` once per call: at once when everything is there, or when the wait for a better message is over.
+fn completed(situation: &mut Situation<'_>) -> Option<NewEvent> {
+    let (now, wait) = (situation.now, situation.completion_wait);
+    let call = &mut situation.call;
+    if call.fired.completed_at.is_some() {
+        return None;
+    }
+    if call.facts.status != Some(CallStatus::Completed) {
+        call.fired.completion_due_at = None;
+        return None;
+    }
+    match call.completion {
+        Completion::No => return None,
+        Completion::Wait => {
+            let due = *call.fired.completion_due_at.get_or_insert(now + wait);
+            if due > now {
+                return None;
+            }
+        }
+        Completion::Now => {}
+    }
+    call.fired.completion_due_at = None;
+    call.fired.completed_at = Some(now);
+    let data = CallCompleted::of(&situation.call);
+    Some(event(situation, EventType::CallCompleted, &data))
+}
+
+/// A lead, where the call has sufficient context: a way to call back and a need, on a call that took place. It waits
+/// until the call is told as completed, so that it is made from everything the platform had to say.
+fn lead_of(situation: &mut Situation<'_>, changed_contact: Option<&Contact>) -> Option<Change<Lead>> {
+    let call = &situation.call;
+    let facts = &call.facts;
+    let took_place = facts.status == Some(CallStatus::Completed) && call.fired.completed_at.is_some() && !call.spam;
+    let has_need = facts.intent.is_some() || facts.summary.as_ref().is_some_and(|text| !text.trim().is_empty());
+    let reachable = facts.caller_phone.is_some() || facts.caller_email.is_some();
+    if !took_place || !has_need || !reachable {
+        return None;
+    }
+    let contact = changed_contact.or(situation.contact.as_ref());
+    let mut lead = match situation.lead.take() {
+        Some(known) => known,
+        None => Lead {
+            id: situation.ids.id(),
+            call_id: Some(call.id),
+            contact_id: contact.map(|contact| contact.id),
+            name: contact.and_then(|contact| contact.name.clone()),
+            phone: None,
+            email: contact.and_then(|contact| contact.email.clone()),
+            intent: None,
+            urgency: None,
+            summary: None,
+            status: LeadStatus::New,
+            notes: None,
+            created_at: UNSTAMPED,
+            updated_at: UNSTAMPED,
+        },
+    };
+    let before = lead.clone();
+    let newer = |slot: &mut Option<String>, said: &Option<String>| {
+        if said.is_some() {
+            slot.clone_from(said);
+        }
+    };
+    newer(&mut lead.name, &facts.caller_name);
+    newer(&mut lead.email, &facts.caller_email);
+    newer(&mut lead.intent, &facts.intent);
+    newer(&mut lead.summary, &facts.summary);
+    lead.phone = facts.caller_phone.clone().or(lead.phone);
+    lead.urgency = facts.urgency.or(lead.urgency);
+    situation.call.lead_id = Some(lead.id);
+    if before.created_at == UNSTAMPED {
+        return Some(Change::New(lead));
+    }
+    (lead != before).then_some(Change::Changed(lead))
+}
+
+/// The appointments that the call's booking tools made and that are not recorded yet, or were unconfirmed so far.
+fn appointments_of(
+    situation: &Situation<'_>,
+    lead: Option<&Change<Lead>>,
+) -> Vec<(String, Appointment, Told)> {
+    let messages: &[Message] = situation.call.facts.messages.as_deref().unwrap_or(&[]);
+    let tools = messages.iter().filter_map(|message| message.tool.as_ref());
+    let bookings = tools.enumerate().filter(|(_, tool)| booking::is_booking_tool(&tool.name));
+    let read = bookings.filter_map(|(number, tool)| {
+        let key = tool.call_id.clone().unwrap_or_else(|| format!("{}#{number}", tool.name));
+        let known = situation.appointments.iter().find(|(tool, _)| *tool == key).map(|(_, known)| known);
+        if known.is_some_and(|known| known.status != AppointmentStatus::Unconfirmed) {
+            return None;
+        }
+        let booking = booking::read(tool, &situation.org);
+        let (status, told) = match booking.verdict {
+            Verdict::Failed => return None,
+            Verdict::Unclear if known.is_some() => return None,
+            Verdict::Unclear => (AppointmentStatus::Unconfirmed, Told::Not),
+            Verdict::Booked => (AppointmentStatus::Booked, Told::Now),
+        };
+        let id = known.map_or_else(|| situation.ids.id(), |known| known.id);
+        let appointment = appointment(situation, lead, booking);
+        Some((key, Appointment { id, status, ..appointment }, told))
+    });
+    read.collect()
+}
+
+fn appointment(
+    situation: &Situation<'_>,
+    lead: Option<&Change<Lead>>,
+    booking: booking::Booking,
+) -> Appointment {
+    let (call, facts) = (&situation.call, &situation.call.facts);
+    let lead_id = lead.map(|lead| match lead {
+        Change::New(lead) | Change::Changed(lead) => lead.id,
+    });
+    Appointment {
+        id: model::Id::new(Default::default()),
+        call_id: Some(call.id),
+        contact_id: call.contact_id,
+        lead_id: lead_id.or(call.lead_id),
+        assistant_id: situation.assistant_id,
+        title: booking.title,
+        attendee_name: booking.attendee_name.or_else(|| facts.caller_name.clone()),
+        attendee_phone: booking.attendee_phone.or_else(|| facts.caller_phone.clone()),
+        attendee_email: booking.attendee_email.or_else(|| facts.caller_email.clone()),
+        starts_at: booking.starts_at,
+        ends_at: booking.ends_at,
+        time_zone: booking.time_zone,
+        location: booking.location,
+        notes: booking.notes,
+        status: AppointmentStatus::Unconfirmed,
+        source: situation.platform,
+        external_id: booking.external_id,
+        created_at: UNSTAMPED,
+        updated_at: UNSTAMPED,
+    }
+}

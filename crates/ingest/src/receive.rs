@@ -1,0 +1,150 @@
+//! From a platform's request to the store: verified over its bytes, read, and kept whatever it says.
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use connectors::{Connector, Request, Secrets};
+use http::HeaderMap;
+use model::{Clock, Completion, IdGen, SourceId, Time};
+use sha2::{Digest, Sha256};
+use store::{Incoming, Reading, Received, Rules, Source, Store};
+use tokio::sync::Notify;
+
+use crate::rules;
+
+/// Takes platforms' webhooks.
+pub struct Ingest {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    rules: Rules,
+    /// Told when a call began to wait for its better message.
+    pub(crate) waiting: Notify,
+    rejections: Mutex<HashMap<SourceId, (Time, u32)>>,
+}
+
+/// What a platform is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The message is kept, durably.
+    Kept(Received),
+    /// The sender is not proven, and why.
+    Rejected(String),
+    /// There is no such source.
+    UnknownSource,
+}
+
+/// How many rejected messages of a source are kept in a minute: enough to see what is wrong, too few to fill a disk.
+const REJECTIONS_PER_MINUTE: u32 = 60;
+
+impl Ingest {
+    /// An ingest into a store. `completion_wait` is how long `call.completed` waits for a better message.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>, completion_wait: Duration) -> Self {
+        let rules = rules(completion_wait);
+        Self { store, clock, ids, rules, waiting: Notify::new(), rejections: Mutex::default() }
+    }
+
+    /// The rules that calls are merged and told by.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// Says that a call may have begun to wait for a better message.
+    pub fn wake(&self) {
+        self.waiting.notify_one();
+    }
+
+    /// Takes a message. When this returns `Kept`, the message and all that follows from it are durable.
+    pub async fn receive(
+        &self,
+        platform: &str,
+        id: SourceId,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> store::Result<Answer> {
+        let source = self.store.find_source(id).await?.filter(|source| source.platform.as_str() == platform);
+        let Some(source) = source else { return Ok(Answer::UnknownSource) };
+        let Some(connector) = connectors::connector(source.platform) else { return Ok(Answer::UnknownSource) };
+        let now = self.clock.now();
+        let reading = reading(connector, &source, &Request { headers, body }, now);
+        if let Reading::Rejected(reason) = &reading {
+            tracing::warn!(source = %id, reason, "source {id} sent a message whose sender is not proven");
+            if !self.may_keep_rejection(id, now) {
+                return Ok(Answer::Rejected(reason.clone()));
+            }
+        }
+        let waits = waits(&reading);
+        let hash: [u8; 32] = Sha256::digest(body).into();
+        let mut body_hash = [0; 16];
+        body_hash.copy_from_slice(&hash[..16]);
+        let message = Incoming {
+            id: self.ids.id(),
+            received_at: now,
+            headers: kept_headers(headers, &source),
+            body: body.to_vec(),
+            body_hash,
+            reading,
+        };
+        let received = self.store.org(source.org).receive(&source, message, self.rules).await?;
+        if waits {
+            self.wake();
+        }
+        Ok(match received.outcome {
+            store::Outcome::Rejected => Answer::Rejected(received.reason.unwrap_or_default()),
+            _ => Answer::Kept(received),
+        })
+    }
+
+    fn may_keep_rejection(&self, source: SourceId, now: Time) -> bool {
+        let mut rejections = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, count) = rejections.entry(source).or_insert((now, 0));
+        if now.since(*since) >= Duration::from_secs(60) {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count <= REJECTIONS_PER_MINUTE
+    }
+}
+
+fn reading(connector: &dyn Connector, source: &Source, request: &Request<'_>, now: Time) -> Reading {
+    let secrets = Secrets { current: &source.secret, previous: source.previous_secret.as_deref() };
+    if let Err(rejection) = connector.verify(&secrets, &source.settings, request, now) {
+        return Reading::Rejected(rejection.to_string());
+    }
+    // A parser that panics must cost nobody a message: it is kept, and a better parser can read it.
+    match catch_unwind(AssertUnwindSafe(|| connector.parse(request))) {
+        Ok(Ok(parsed)) => {
+            Reading::Read { event: parsed.event, external_id: parsed.external_id, changes: parsed.changes }
+        }
+        Ok(Err(unreadable)) => Reading::Unreadable(unreadable.to_string()),
+        Err(_) => Reading::Unreadable("the connector panicked on this body; please report it".into()),
+    }
+}
+
+fn waits(reading: &Reading) -> bool {
+    let Reading::Read { changes, .. } = reading else { return false };
+    changes.iter().any(|change| change.completion == Completion::Wait)
+}
+
+/// The headers as JSON, without what proves the sender: a copy of the database must not be enough to forge one.
+fn kept_headers(headers: &HeaderMap, source: &Source) -> String {
+    let secrets = [Some(source.secret.as_str()), source.previous_secret.as_deref()];
+    let is_secret = |name: &str, value: &[u8]| {
+        ["authorization", "cookie", "proxy-authorization", "x-vapi-secret"].contains(&name)
+            || secrets.into_iter().flatten().filter(|secret| !secret.is_empty()).any(|secret| {
+                value.windows(secret.len()).any(|window| window == secret.as_bytes())
+            })
+    };
+    let kept: Vec<(&str, String)> = headers
+        .iter()
+        .filter(|(name, value)| !is_secret(name.as_str(), value.as_bytes()))
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    // Pairs of text: there is nothing in them that JSON could not hold.
+    serde_json::to_string(&kept).unwrap_or_else(|_| "[]".into())
+}
+
