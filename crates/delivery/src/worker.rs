@@ -93,7 +93,7 @@ impl Worker {
             let inner = self.inner.clone();
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = told_to(&mut stop) => break,
                 Some(leased) = self.handed_over.recv() => self.inner.start(leased, &mut tries),
                 Some(_) = tries.join_next(), if !tries.is_empty() => {}
                 () = wait(&inner, next_claim) => next_claim = self.inner.claim(&mut tries).await,
@@ -112,6 +112,11 @@ impl Worker {
         }
         while tries.join_next().await.is_some() {}
     }
+}
+
+async fn told_to(stop: &mut watch::Receiver<bool>) {
+    // Whoever could tell is gone: that is told enough.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Waits until something may be claimed.

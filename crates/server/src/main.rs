@@ -1,1 +1,17 @@
-fn main() {}
+//! The binary: one command line for the server and for the chores beside it.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use inboundflow::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match inboundflow::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            inboundflow::output::complain(&format!("inboundflow: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

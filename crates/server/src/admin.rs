@@ -1,0 +1,208 @@
+//! The operator's commands. They work on the database directly, beside a running server.
+
+use std::{
+    io::Read,
+    path::Path,
+
+};
+
+use anyhow::{Context, bail};
+use delivery::{guard::Target, sign};
+use model::{EventType, OrgId, Platform};
+use serde_json::{Value, json};
+use store::{NewEndpoint, NewKey, NewSource, Store};
+
+use crate::{
+    app::World,
+    cli::{DeliveriesCommand, KeyCommand, OrgCommand, SourceCommand, WebhookCommand},
+    config::Config,
+    open_store, output::{self, Shown},
+};
+
+pub(crate) async fn org(config: &Config, world: World, shown: Shown, command: OrgCommand) -> anyhow::Result<()> {
+    let OrgCommand::Create { name } = command;
+    anyhow::ensure!(!name.trim().is_empty(), "--name: an organization needs one");
+    let org = open_store(config, &world).await?.create_org(name.trim()).await?;
+    let text = format!("Organization {} has the id {}", org.name, org.id);
+    shown.one(&json!({"id": org.id, "name": org.name}), &text);
+    Ok(())
+}
+
+pub(crate) async fn key(config: &Config, world: World, shown: Shown, command: KeyCommand) -> anyhow::Result<()> {
+    let store = open_store(config, &world).await?;
+    match command {
+        KeyCommand::Create { org, name, expires_in, rate_limit } => {
+            check_org(&store, org).await?;
+            let expires_at = expires_in.map(|span| world.clock.now() + span.0);
+            let (record, key) = store.org(org).create_key(NewKey { name, expires_at, rate_limit }).await?;
+            let value = json!({"id": record.id, "key": key.reveal(), "name": record.name, "expires_at": expires_at});
+            shown.one(&value, &format!("{}\nThis is the only time it is shown. Its id is {}", key.reveal(), record.id));
+        }
+        KeyCommand::List { org } => {
+            check_org(&store, org).await?;
+            let keys = store.org(org).list_keys().await?;
+            shown.list(keys.iter().map(|key| {
+                json!({"id": key.id, "name": key.name, "key": format!("sk_live_…{}", key.last4),
+                    "created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at,
+                    "last_used_at": key.last_used_at, "rate_limit": key.rate_limit})
+            }));
+        }
+        KeyCommand::Revoke { id } => {
+            let Some(key) = store.revoke_key(id).await? else { bail!("there is no key with the id {id}") };
+            shown.one(&json!({"id": key.id, "revoked_at": key.revoked_at}), &format!("Key {} is revoked", key.id));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn source(
+    config: &Config,
+    world: World,
+    shown: Shown,
+    command: SourceCommand,
+) -> anyhow::Result<()> {
+    let store = open_store(config, &world).await?;
+    let url = |platform: Platform, id| format!("{}/ingest/{}/{id}", config.public_url(None), platform.as_str());
+    match command {
+        SourceCommand::Create { org, platform, name, secret_file, settings_file } => {
+            check_org(&store, org).await?;
+            let platform = Platform::parse(&platform).context("--platform")?;
+            let connector = connectors::connector(platform).context("--platform: has no webhooks")?;
+            let settings = match settings_file {
+                Some(path) => serde_json::from_str(&read_file(&path)?).context("--settings-file: is not JSON")?,
+                None => Value::Null,
+            };
+            connector.check_settings(&settings).map_err(|why| anyhow::anyhow!("--settings-file: {why}"))?;
+            let secret = match &secret_file {
+                Some(path) => read_secret(path)?,
+                None => random_secret(&world),
+            };
+            let name = name.unwrap_or_else(|| platform.as_str().to_owned());
+            let source = store.org(org).create_source(NewSource { platform, name, secret, settings }).await?;
+            let url = url(platform, source.id);
+            let mut text = format!("Send the webhooks of {} to\n  {url}\n", platform.as_str());
+            if secret_file.is_none() {
+                text.push_str(&format!("with the secret\n  {}\n", source.secret));
+            }
+            text.push_str(&format!("The source's id is {}", source.id));
+            if platform == Platform::Retell && secret_file.is_none() {
+                text.push_str(
+                    "\nRetell signs with your own API key: give that one with --secret-file for Retell's real webhooks",
+                );
+            }
+            shown.one(&json!({"id": source.id, "url": url, "secret": source.secret}), &text);
+        }
+        SourceCommand::List { org } => {
+            check_org(&store, org).await?;
+            let sources = store.org(org).list_sources().await?;
+            let sources = sources.iter().filter(|source| source.platform != Platform::Api);
+            shown.list(sources.map(|source| {
+                json!({"id": source.id, "platform": source.platform, "name": source.name,
+                    "url": url(source.platform, source.id), "created_at": source.created_at})
+            }));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn webhook(
+    config: &Config,
+    world: World,
+    shown: Shown,
+    command: WebhookCommand,
+) -> anyhow::Result<()> {
+    let store = open_store(config, &world).await?;
+    match command {
+        WebhookCommand::Create { org, url, events, secret_file, no_secret } => {
+            check_org(&store, org).await?;
+            Target::shape(&url).context("--url")?;
+            if let Err(error) = Target::parse(&url, &config.allow_list()?) {
+                // The server's own configuration decides, and may be another than this command's.
+                output::complain(&format!("warning: by this command's configuration it would not be sent to: {error}"));
+            }
+            let secret = match (no_secret, secret_file) {
+                (true, _) => None,
+                (false, Some(path)) => Some(read_secret(&path)?),
+                (false, None) => Some(sign::generate_secret(&*world.ids)),
+            };
+            let new = NewEndpoint { url, events: parse_events(&events)?, secret };
+            let endpoint = store.org(org).create_endpoint(new).await?;
+            let mut text = format!("Endpoint {} is told of {events}", endpoint.id);
+            if let Some(secret) = &endpoint.secret {
+                text.push_str(&format!("\nIts webhooks are signed with\n  {secret}"));
+            }
+            shown.one(&json!({"id": endpoint.id, "url": endpoint.url, "secret": endpoint.secret}), &text);
+        }
+        WebhookCommand::List { org } => {
+            check_org(&store, org).await?;
+            let endpoints = store.org(org).list_endpoints().await?;
+            shown.list(endpoints.iter().map(|endpoint| {
+                let events = if endpoint.events.is_empty() { vec!["all".to_owned()] } else { endpoint.events.clone() };
+                json!({"id": endpoint.id, "url": endpoint.url, "events": events, "state": endpoint.state.as_str(),
+                    "signed": endpoint.secret.is_some(), "created_at": endpoint.created_at})
+            }));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn deliveries(
+    config: &Config,
+    world: World,
+    shown: Shown,
+    command: DeliveriesCommand,
+) -> anyhow::Result<()> {
+    let store = open_store(config, &world).await?;
+    let DeliveriesCommand::List { org, limit } = command;
+    check_org(&store, org).await?;
+    let deliveries = store.org(org).list_deliveries(limit).await?;
+    shown.list(deliveries.iter().map(|delivery| {
+        json!({"id": delivery.id, "endpoint": delivery.endpoint, "event": delivery.event,
+            "state": delivery.state.as_str(), "attempts": delivery.attempts, "next_attempt_at": delivery.due_at,
+            "last_status": delivery.last_status, "last_error": delivery.last_error,
+            "created_at": delivery.created_at})
+    }));
+    Ok(())
+}
+
+async fn check_org(store: &Store, org: OrgId) -> anyhow::Result<()> {
+    if store.find_org(org).await?.is_none() {
+        bail!("--org: there is no organization with the id {org}");
+    }
+    Ok(())
+}
+
+fn parse_events(text: &str) -> anyhow::Result<Vec<EventType>> {
+    if text.trim() == "all" {
+        return Ok(Vec::new());
+    }
+    let names = || EventType::ALL.map(EventType::as_str).join(", ");
+    text.split(',')
+        .map(|name| {
+            let event = EventType::parse(name.trim());
+            event.with_context(|| format!("--events: `{}` is none of all, {}", name.trim(), names()))
+        })
+        .collect()
+}
+
+fn read_secret(path: &Path) -> anyhow::Result<String> {
+    let text = read_file(path).context("--secret-file")?;
+    let secret = text.trim();
+    anyhow::ensure!(!secret.is_empty(), "--secret-file: {} is empty", path.display());
+    Ok(secret.to_owned())
+}
+
+fn read_file(path: &Path) -> anyhow::Result<String> {
+    if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn random_secret(world: &World) -> String {
+    let mut bytes = [0; 24];
+    world.ids.fill(&mut bytes);
+    hex::encode(bytes)
+}

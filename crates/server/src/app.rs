@@ -1,0 +1,60 @@
+//! The wiring: everything that runs, made once and from one place, for the server as for the tests.
+
+use std::{sync::Arc, time::Duration};
+
+use api::{AppState, limit::Limits};
+use delivery::{
+    Options, Worker,
+    client::{Client, ClientOptions},
+};
+use ingest::Ingest;
+use model::{Clock, IdGen};
+use store::Store;
+
+use crate::config::Config;
+
+/// The world outside: what time it is, and what is new.
+#[derive(Clone)]
+pub struct World {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn IdGen>,
+}
+
+/// The parts of a running server.
+pub struct App {
+    /// What handlers share.
+    pub state: AppState,
+    /// Sends webhooks.
+    pub worker: Worker,
+}
+
+/// How many tries of deliveries may be under way, in all and for one endpoint.
+const SLOTS: usize = 512;
+const SLOTS_PER_ENDPOINT: usize = 16;
+
+/// Longer than a try may take, so that no lease runs out under a try.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// Puts the parts together over an open store.
+pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App> {
+    let World { clock, ids } = world.clone();
+    let ingest = Ingest::new(store.clone(), clock.clone(), ids.clone(), config.completion_wait());
+    let allow = Arc::new(config.allow_list()?);
+    let mut client = ClientOptions::new(allow.clone());
+    client.timeout = Duration::from_secs(config.delivery.timeout_seconds);
+    let options = Options {
+        slots: SLOTS,
+        slots_per_endpoint: SLOTS_PER_ENDPOINT,
+        schedule: config.schedule()?,
+        allow,
+        lease: LEASE,
+    };
+    let client = Client::new(&client)?;
+    let worker = Worker::attach(store.clone(), clock.clone(), ids.clone(), client, options);
+    let limits = Limits::new(config.rate_limit.per_minute, config.rate_limit.failures_per_minute);
+    let openapi = api::openapi::rendered();
+    let state = AppState { store, ingest: Arc::new(ingest), clock, ids, limits: Arc::new(limits), openapi };
+    Ok(App { state, worker })
+}

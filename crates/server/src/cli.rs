@@ -1,0 +1,212 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::span::Span;
+
+/// Your AI voice assistants' calls, contacts, leads and appointments: a REST API and signed webhooks.
+#[derive(Parser)]
+#[command(name = "inboundflow", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; `serve` where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of `serve`.
+    #[command(flatten)]
+    pub serve: ServeOptions,
+    /// Options of all commands.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// Options of all commands.
+#[derive(Args, Clone, Default)]
+pub struct Options {
+    /// The folder of the embedded database [default: ./data; environment: INBOUNDFLOW_DATA_DIR]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// The database: sqlite:PATH or postgres://… [environment: INBOUNDFLOW_DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// A TOML file with options [default: ./inboundflow.toml where it exists; environment: INBOUNDFLOW_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", env = "INBOUNDFLOW_CONFIG", hide_env = true)]
+    pub config: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Options of `serve` and `demo`.
+#[derive(Args, Clone, Default)]
+pub struct ServeOptions {
+    /// The address to listen on; port 0 picks one [default: 127.0.0.1:8080; environment: INBOUNDFLOW_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// The address under which the server is reached from outside [environment: INBOUNDFLOW_PUBLIC_URL]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(ServeOptions),
+    /// Show the whole way of a call, from a platform's webhook in to a signed webhook out
+    Demo(DemoOptions),
+    /// Organizations
+    #[command(subcommand)]
+    Org(OrgCommand),
+    /// API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Sources: where calls come from
+    #[command(subcommand)]
+    Source(SourceCommand),
+    /// Webhook endpoints
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Deliveries of webhooks
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi,
+}
+
+impl Command {
+    /// The options of the server that the command runs, if it does.
+    pub fn serve_options(&self) -> ServeOptions {
+        match self {
+            Self::Serve(options) => options.clone(),
+            Self::Demo(options) => options.serve.clone(),
+            _ => ServeOptions::default(),
+        }
+    }
+}
+
+/// Options of `demo`.
+#[derive(Args)]
+pub struct DemoOptions {
+    /// Stop after the check; the exit code tells whether every step worked
+    #[arg(long)]
+    pub exit: bool,
+    /// The server that it runs.
+    #[command(flatten)]
+    pub serve: ServeOptions,
+}
+
+/// Organizations.
+#[derive(Subcommand)]
+pub enum OrgCommand {
+    /// Make an organization
+    Create {
+        /// Its name
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// API keys.
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Make a key; it is shown once
+    Create {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// What the key is for
+        #[arg(long)]
+        name: String,
+        /// Until when it is good, such as 90d
+        #[arg(long, value_name = "SPAN")]
+        expires_in: Option<Span>,
+        /// Requests a minute, instead of the instance's limit
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        rate_limit: Option<u32>,
+    },
+    /// List an organization's keys
+    List {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+    },
+    /// Revoke a key for good
+    Revoke {
+        /// The key's id, as `list` shows it
+        id: model::KeyId,
+    },
+}
+
+/// Sources.
+#[derive(Subcommand)]
+pub enum SourceCommand {
+    /// Make a source: an address that a voice platform sends its webhooks to
+    Create {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// The platform
+        #[arg(long, value_parser = ["vapi", "retell"])]
+        platform: String,
+        /// A name for it
+        #[arg(long)]
+        name: Option<String>,
+        /// A file with the secret that the platform signs with, `-` for standard input; one is made up without
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+        /// A file with the source's settings as JSON, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        settings_file: Option<PathBuf>,
+    },
+    /// List an organization's sources
+    List {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+    },
+}
+
+/// Webhook endpoints.
+#[derive(Subcommand)]
+pub enum WebhookCommand {
+    /// Make an endpoint
+    Create {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// Its address
+        #[arg(long)]
+        url: String,
+        /// The events it is told of, separated by commas, or `all`
+        #[arg(long)]
+        events: String,
+        /// A file with the secret to sign with, `-` for standard input; one is made up without
+        #[arg(long, value_name = "FILE", conflicts_with = "no_secret")]
+        secret_file: Option<PathBuf>,
+        /// Do not sign
+        #[arg(long)]
+        no_secret: bool,
+    },
+    /// List an organization's endpoints
+    List {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+    },
+}
+
+/// Deliveries.
+#[derive(Subcommand)]
+pub enum DeliveriesCommand {
+    /// List an organization's newest deliveries
+    List {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+}

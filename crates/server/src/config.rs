@@ -1,0 +1,191 @@
+//! The configuration: defaults, then a TOML file, then the environment, then the command line. The later wins.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use delivery::{guard::AllowList, schedule::Schedule};
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use store::DatabaseUrl;
+
+use crate::cli::{Options, ServeOptions};
+
+/// What an operator can set.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The address to listen on.
+    pub listen: String,
+    /// The folder of the embedded database.
+    pub data_dir: PathBuf,
+    /// The database, where it is not the embedded one in `data_dir`.
+    pub database_url: Option<String>,
+    /// The address under which the server is reached from outside.
+    pub public_url: Option<String>,
+    /// How webhooks are sent.
+    pub delivery: DeliveryConfig,
+    /// How often clients may ask.
+    pub rate_limit: RateLimitConfig,
+    /// How platforms' messages are taken.
+    pub ingest: IngestConfig,
+}
+
+/// How webhooks are sent.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryConfig {
+    /// Exceptions to the address guard: networks and exact hosts. Plain http is possible only there.
+    #[serde(deserialize_with = "list")]
+    pub allow_targets: Vec<String>,
+    /// When failed deliveries are tried again: `5s,5m,30m,…`.
+    pub schedule: Option<String>,
+    /// How long a try may take, the answer's body included.
+    pub timeout_seconds: u64,
+}
+
+/// How often clients may ask.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitConfig {
+    /// Requests a minute for each key.
+    pub per_minute: u32,
+    /// Requests a minute without a valid key for each address.
+    pub failures_per_minute: u32,
+}
+
+/// How platforms' messages are taken.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct IngestConfig {
+    /// How long `call.completed` waits for the analysis that a platform announced.
+    pub completion_wait_seconds: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            data_dir: "./data".into(),
+            database_url: None,
+            public_url: None,
+            delivery: DeliveryConfig { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15 },
+            rate_limit: RateLimitConfig { per_minute: 60, failures_per_minute: 30 },
+            ingest: IngestConfig { completion_wait_seconds: 60 },
+        }
+    }
+}
+
+/// The first words of the environment variables that are ours; others with our prefix belong to tests and tools.
+const SETTINGS: [&str; 7] =
+    ["listen", "data_dir", "database_url", "public_url", "delivery", "rate_limit", "ingest"];
+
+impl Config {
+    /// Reads the configuration. `file` must exist where it is named.
+    pub fn load(file: Option<&Path>, options: &Options, serve: ServeOptions) -> anyhow::Result<Self> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        figment = match file {
+            Some(path) => figment.merge(Toml::file_exact(path)),
+            None => figment.merge(Toml::file("inboundflow.toml")),
+        };
+        let is_setting = |key: &figment::value::UncasedStr| {
+            let key = key.as_str().to_ascii_lowercase();
+            SETTINGS.contains(&key.split("__").next().unwrap_or_default())
+        };
+        figment = figment.merge(Env::prefixed("INBOUNDFLOW_").filter(is_setting).split("__"));
+        let given = [
+            ("listen", serve.listen),
+            ("public_url", serve.public_url),
+            ("database_url", options.database_url.clone()),
+            ("data_dir", options.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned())),
+        ];
+        for (key, value) in given {
+            if let Some(value) = value {
+                figment = figment.merge(Serialized::default(key, value));
+            }
+        }
+        let config: Self = figment.extract().context("the configuration cannot be used")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.database_url()?;
+        self.schedule()?;
+        self.allow_list()?;
+        anyhow::ensure!((1..=30).contains(&self.delivery.timeout_seconds), "delivery.timeout_seconds: 1 to 30");
+        anyhow::ensure!(self.rate_limit.per_minute > 0, "rate_limit.per_minute: at least 1");
+        anyhow::ensure!(self.rate_limit.failures_per_minute > 0, "rate_limit.failures_per_minute: at least 1");
+        anyhow::ensure!(
+            self.ingest.completion_wait_seconds <= 86_400,
+            "ingest.completion_wait_seconds: at most 86400"
+        );
+        Ok(())
+    }
+
+    /// Where the database is.
+    pub fn database_url(&self) -> anyhow::Result<DatabaseUrl> {
+        match &self.database_url {
+            Some(url) => url.parse().context("database_url"),
+            None => Ok(DatabaseUrl::Sqlite(self.data_dir.join("inboundflow.db"))),
+        }
+    }
+
+    /// Where the database is, without its password.
+    pub fn database_shown(&self) -> String {
+        match self.database_url() {
+            Ok(DatabaseUrl::Sqlite(path)) => path.display().to_string(),
+            Ok(DatabaseUrl::Postgres(url)) => url.rsplit_once('@').map_or("postgres".into(), |(_, host)| host.into()),
+            Err(_) => "(not set)".into(),
+        }
+    }
+
+    /// When failed deliveries are tried again.
+    pub fn schedule(&self) -> anyhow::Result<Schedule> {
+        match &self.delivery.schedule {
+            Some(text) => text.parse().context("delivery.schedule"),
+            None => Ok(Schedule::default()),
+        }
+    }
+
+    /// The exceptions to the address guard.
+    pub fn allow_list(&self) -> anyhow::Result<AllowList> {
+        AllowList::parse(&self.delivery.allow_targets).context("delivery.allow_targets")
+    }
+
+    /// The address under which the server is reached: as set, or where it listens.
+    pub fn public_url(&self, listening: Option<SocketAddr>) -> String {
+        let own = || match listening {
+            Some(address) => format!("http://{address}"),
+            None => format!("http://{}", self.listen),
+        };
+        self.public_url.as_deref().map_or_else(own, |url| url.trim_end_matches('/').to_owned())
+    }
+
+    /// How long `call.completed` waits.
+    pub fn completion_wait(&self) -> Duration {
+        Duration::from_secs(self.ingest.completion_wait_seconds)
+    }
+}
+
+/// A list in TOML, or one text with commas, as the environment has it.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::List(list) => list,
+        Written::Text(text) => {
+            text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+        }
+    })
+}

@@ -1,0 +1,66 @@
+//! Puts the parts together: configuration, the server's life, the commands of the operator, and the demo.
+
+mod admin;
+pub mod app;
+pub mod cli;
+pub mod config;
+mod demo;
+pub mod output;
+mod receiver;
+mod serve;
+mod span;
+pub mod system;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::{
+    app::World,
+    cli::{Cli, Command},
+    config::Config,
+    output::Shown,
+    system::{SystemClock, SystemIds},
+};
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    let config = Config::load(cli.options.config.as_deref(), &cli.options, command.serve_options())?;
+    if matches!(command, Command::Serve(_) | Command::Demo(_)) {
+        start_logging();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let world = World { clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
+    let shown = if cli.options.json { Shown::Json } else { Shown::Text };
+    runtime.block_on(async move {
+        match command {
+            Command::Serve(_) => serve::serve(config, world).await,
+            Command::Demo(options) => demo::run(config, world, &options).await,
+            Command::Org(command) => admin::org(&config, world, shown, command).await,
+            Command::Key(command) => admin::key(&config, world, shown, command).await,
+            Command::Source(command) => admin::source(&config, world, shown, command).await,
+            Command::Webhook(command) => admin::webhook(&config, world, shown, command).await,
+            Command::Deliveries(command) => admin::deliveries(&config, world, shown, command).await,
+            Command::Openapi => {
+                output::say(&api::openapi::rendered());
+                Ok(())
+            }
+        }
+    })
+}
+
+fn start_logging() {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_from_env("INBOUNDFLOW_LOG").unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
+    // Where something else logs already (a test), that stays.
+    let _ = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+}
+
+/// Opens the store that a configuration names.
+pub(crate) async fn open_store(config: &Config, world: &World) -> anyhow::Result<store::Store> {
+    let url = config.database_url()?;
+    store::Store::open(&url, world.clock.clone(), world.ids.clone())
+        .await
+        .with_context(|| format!("cannot open the database {}", config.database_shown()))
+}

@@ -1,0 +1,64 @@
+//! What goes to the terminal. A closed pipe ends the output, not the program with a panic.
+
+use std::io::Write;
+
+/// A line on standard output: what was asked for.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A line on standard error: what a person should know.
+pub fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// How a command's answer is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// As text for people.
+    Text,
+    /// As JSON for programs: one object, or for a list one object with `data`.
+    Json,
+}
+
+impl Shown {
+    /// Shows one thing.
+    pub fn one(self, value: &serde_json::Value, text: &str) {
+        match self {
+            Self::Text => say(text),
+            Self::Json => say(&value.to_string()),
+        }
+    }
+
+    /// Shows a list: as text a table with a line each.
+    pub fn list(self, rows: impl Iterator<Item = serde_json::Value>) {
+        let rows: Vec<serde_json::Value> = rows.collect();
+        match self {
+            Self::Json => say(&serde_json::json!({ "data": rows }).to_string()),
+            Self::Text if rows.is_empty() => say("There is none"),
+            Self::Text => table(&rows),
+        }
+    }
+}
+
+fn table(rows: &[serde_json::Value]) {
+    let objects: Vec<_> = rows.iter().filter_map(serde_json::Value::as_object).collect();
+    let Some(first) = objects.first() else { return };
+    let heads: Vec<&String> = first.keys().collect();
+    let cell = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => "-".to_owned(),
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    let lines: Vec<Vec<String>> = std::iter::once(heads.iter().map(|head| (*head).clone()).collect())
+        .chain(objects.iter().map(|object| heads.iter().map(|head| cell(&object[*head])).collect()))
+        .collect();
+    let widths: Vec<usize> = (0..heads.len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    for line in lines {
+        let padded: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        say(padded.join("  ").trim_end());
+    }
+}

@@ -1,0 +1,139 @@
+//! The life of the server: from the first look at its database to the last try under way.
+
+use std::{
+    fs::File,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use axum::serve::ListenerExt;
+use store::{DatabaseUrl, Store};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinHandle,
+};
+
+use crate::{
+    app::{self, World},
+    config::Config,
+    open_store,
+    output::complain,
+};
+
+/// How long requests and tries under way may take to end when the server is told to.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// Runs the server until it is told to stop.
+pub(crate) async fn serve(config: Config, world: World) -> anyhow::Result<()> {
+    let running = start(&config, &world).await?;
+    complain(&format!("listening on http://{}", running.address));
+    until_told_to_stop().await?;
+    tracing::info!("stopping: requests and webhooks under way are finished first");
+    running.stop().await;
+    Ok(())
+}
+
+/// A server that runs.
+pub(crate) struct Running {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Its records.
+    pub(crate) store: Store,
+    stop: watch::Sender<bool>,
+    requests: JoinHandle<()>,
+    worker: JoinHandle<()>,
+    completer: JoinHandle<()>,
+    _lock: Option<File>,
+}
+
+/// Starts a server.
+pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Running> {
+    let lock = lock(config)?;
+    let store = open_store(config, world).await?;
+    let app = app::build(config, world, store.clone())?;
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} (choose another address with --listen)", config.listen))?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = watch::channel(false);
+    let completer = app.state.ingest.clone();
+    let router = api::router(app.state);
+    Ok(Running {
+        address,
+        store,
+        requests: spawn(answer(listener, router, stopped.clone())),
+        worker: spawn(app.worker.run(stopped)),
+        completer: spawn(async move { completer.run().await }),
+        stop,
+        _lock: lock,
+    })
+}
+
+impl Running {
+    /// Takes no more requests, finishes those under way and the tries of webhooks, and returns.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        let Self { requests, worker, completer, .. } = self;
+        let drained = tokio::time::timeout(DRAIN, async {
+            let _ = requests.await;
+            let _ = worker.await;
+        });
+        if drained.await.is_err() {
+            tracing::warn!("not everything under way ended in time; it is taken up again at the next start");
+        }
+        completer.abort();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where tasks begin; `Running::stop` waits for them")]
+pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(task)
+}
+
+async fn answer(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+    let listener = listener.tap_io(|connection| {
+        // Answers are written whole; waiting to fill a packet would only delay them.
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection's options could not be set");
+        }
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let told = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(told).await {
+        tracing::error!(%error, "the server stopped listening");
+    }
+}
+
+pub(crate) async fn until_told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// The embedded database has one server: a second one over the same file would send webhooks twice.
+fn lock(config: &Config) -> anyhow::Result<Option<File>> {
+    let DatabaseUrl::Sqlite(path) = config.database_url()? else { return Ok(None) };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let lock_path = lock_path(&path);
+    let file = File::create(&lock_path).with_context(|| format!("cannot write {}", lock_path.display()))?;
+    file.try_lock().with_context(|| format!("another server runs over {}", path.display()))?;
+    Ok(Some(file))
+}
+
+fn lock_path(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
+}
