@@ -23,7 +23,7 @@ use crate::{
     limit::Standing,
 };
 
-/// The organisation whose key a request has: the only way for a handler to any records.
+/// The organization whose key a request has: the only way for a handler to any records.
 pub(crate) struct Caller {
     /// Its records.
     pub store: OrgStore,
@@ -44,7 +44,11 @@ impl FromRequestParts<AppState> for Caller {
 }
 
 /// Lets requests to `/v1` through that have a good key and are within its limit.
-pub(crate) async fn authenticate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn authenticate(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let path = request.uri().path();
     if path != "/v1" && !path.starts_with("/v1/") {
         return next.run(request).await;
@@ -94,7 +98,8 @@ async fn check(state: &AppState, headers: &HeaderMap, now: Time) -> Result<KeyRe
 }
 
 fn unauthorized(message: &str) -> ApiError {
-    ApiError::new(Code::Unauthorized, message).with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    ApiError::new(Code::Unauthorized, message)
+        .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
 fn limited(standing: &Standing, now: Time) -> Response {

@@ -147,8 +147,11 @@ fn close(headers: &mut HeaderMap) {
 }
 
 fn is_unchanged(response: &Response, if_none_match: Option<&HeaderValue>) -> bool {
-    let (Some(tag), Some(asked)) = (response.headers().get(header::ETAG), if_none_match) else { return false };
+    let (Some(tag), Some(asked)) = (response.headers().get(header::ETAG), if_none_match) else {
+        return false;
+    };
     let (Ok(tag), Ok(asked)) = (tag.to_str(), asked.to_str()) else { return false };
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    response.status().is_success() && asked.split(',').any(|each| each.trim() == "*" || opaque(each) == opaque(tag))
+    response.status().is_success()
+        && asked.split(',').any(|each| each.trim() == "*" || opaque(each) == opaque(tag))
 }

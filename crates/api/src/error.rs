@@ -70,7 +70,7 @@ impl ApiError {
         Self::new(Code::BadRequest, message)
     }
 
-    /// There is no such thing, or it is another organisation's, which must look the same.
+    /// There is no such thing, or it is another organization's, which must look the same.
     pub fn not_found(noun: &str) -> Self {
         Self::new(Code::NotFound, format!("There is no {noun} with this id"))
     }

@@ -75,7 +75,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
@@ -93,7 +94,11 @@ pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiErro
 
 fn told(what: &str, name: &str, why: &str) -> String {
     // serde tells an unknown or missing field in its own words, which name it; the path is then the whole structure.
-    if name == "." || name.is_empty() || why.contains("field `") { format!("Wrong {what}: {why}") } else { format!("Wrong {what} `{name}`: {why}") }
+    if name == "." || name.is_empty() || why.contains("field `") {
+        format!("Wrong {what}: {why}")
+    } else {
+        format!("Wrong {what} `{name}`: {why}")
+    }
 }
 
 /// `limit`, `cursor` and `since` of every list, as the query brings them.
@@ -138,7 +143,9 @@ impl<'de> Deserialize<'de> for TimeParam {
         let text = String::deserialize(deserializer)?;
         // A `+` that was not encoded arrives as a space, and an ISO 8601 date-time with its offset has no other.
         text.replace(' ', "+").parse().map(Self).map_err(|_| {
-            serde::de::Error::custom("must be an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z")
+            serde::de::Error::custom(
+                "must be an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z",
+            )
         })
     }
 }

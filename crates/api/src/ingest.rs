@@ -49,7 +49,9 @@ pub(crate) async fn receive_message(
 ) -> Result<One<Receipt>, ApiError> {
     let body = read_body(request.into_body(), BODY_LIMIT).await?;
     match state.ingest.receive(&platform, source, &headers, &body).await? {
-        Answer::Kept(received) => Ok(One::new(Receipt { received: true, outcome: received.outcome.as_str() })),
+        Answer::Kept(received) => {
+            Ok(One::new(Receipt { received: true, outcome: received.outcome.as_str() }))
+        }
         Answer::Rejected(reason) => Err(ApiError::new(Code::Unauthorized, format!("Not accepted: {reason}"))),
         Answer::UnknownSource => Err(ApiError::not_found("source")),
     }

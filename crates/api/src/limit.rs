@@ -47,7 +47,13 @@ pub struct Standing {
 impl Limits {
     /// Limits of so many requests a minute for each key, and so many failures a minute for each address.
     pub fn new(per_key: u32, failures_per_address: u32) -> Self {
-        Self { per_key, failures_per_address, keys: Windows::default(), addresses: Windows::default(), noted_uses: NotedUses::default() }
+        Self {
+            per_key,
+            failures_per_address,
+            keys: Windows::default(),
+            addresses: Windows::default(),
+            noted_uses: NotedUses::default(),
+        }
     }
 
     /// Counts a request of a key. `own` is the key's own limit where the operator set one.

@@ -22,8 +22,8 @@ use crate::{envelope::Meta, error::Code};
 #[openapi(
     info(
         title = "InboundFlow",
-        description = "The data of an organisation's AI voice assistants: calls, contacts, leads and appointments.\n\n\
-            Lists are newest first. `created_at` is unique and increases within the organisation, so that walking a \
+        description = "The data of an organization's AI voice assistants: calls, contacts, leads and appointments.\n\n\
+            Lists are newest first. `created_at` is unique and increases within the organization, so that walking a \
             cursor or polling with `since` neither repeats nor skips a record.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -48,7 +48,7 @@ struct ApiKeyScheme;
 impl Modify for ApiKeyScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("sk_live_…");
-        let scheme = scheme.description(Some("An API key of the organisation.")).build();
+        let scheme = scheme.description(Some("An API key of the organization.")).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
     }
@@ -111,7 +111,7 @@ pub(crate) struct BadRequest(#[expect(dead_code, reason = "only described")] Err
 /// The API key is missing, invalid, revoked or expired.
 #[derive(ToResponse)]
 pub(crate) struct Unauthorized(#[expect(dead_code, reason = "only described")] ErrorBody);
-/// There is no such resource; another organisation's looks the same.
+/// There is no such resource; another organization's looks the same.
 #[derive(ToResponse)]
 pub(crate) struct NotFound(#[expect(dead_code, reason = "only described")] ErrorBody);
 /// The same idempotency key came with another request.
@@ -149,22 +149,28 @@ fn webhooks() -> Value {
         EventType::CallTransferred => {
             ("The assistant handed the caller to a configured destination.", "Webhook_CallTransferred")
         }
-        EventType::AppointmentBooked => ("The assistant booked an appointment during a call.", "Webhook_AppointmentBooked"),
+        EventType::AppointmentBooked => {
+            ("The assistant booked an appointment during a call.", "Webhook_AppointmentBooked")
+        }
         EventType::LeadCreated => ("A new lead was made from a call.", "Webhook_LeadCreated"),
     };
-    let header = |name: &str, description: &str| {
-        json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}})
-    };
+    let header = |name: &str, description: &str| json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}});
     let headers = json!([
         header("X-InboundFlow-Event", "The event's name."),
         header("X-InboundFlow-Delivery-Id", "The delivery; the same through every retry and resend."),
         header("X-InboundFlow-Timestamp", "Unix seconds of this attempt."),
-        header("X-InboundFlow-Signature", "`sha256=` and the hexadecimal HMAC-SHA256 of the raw body, keyed with the \
-            endpoint's secret as it was shown. Only where there is a secret."),
+        header(
+            "X-InboundFlow-Signature",
+            "`sha256=` and the hexadecimal HMAC-SHA256 of the raw body, keyed with the \
+            endpoint's secret as it was shown. Only where there is a secret."
+        ),
         header("webhook-id", "The delivery (Standard Webhooks)."),
         header("webhook-timestamp", "Unix seconds of this attempt (Standard Webhooks)."),
-        header("webhook-signature", "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body` (Standard Webhooks). \
-            Only where there is a secret."),
+        header(
+            "webhook-signature",
+            "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body` (Standard Webhooks). \
+            Only where there is a secret."
+        ),
     ]);
     let each = EventType::ALL.into_iter().map(|event| {
         let (description, schema) = about(event);

@@ -117,7 +117,8 @@ fn error_words(outcome: &Outcome) -> Option<String> {
     }
     let status = outcome.status.filter(|_| !outcome.is_success())?;
     if (300..400).contains(&status) {
-        let location = outcome.response_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
+        let location =
+            outcome.response_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
         let to = location.map(|(_, to)| format!(" to {to}")).unwrap_or_default();
         return Some(format!("the receiver answered {status}, a redirect{to}; redirects are never followed"));
     }

@@ -131,7 +131,8 @@ impl Inner {
     /// Makes due again what a process that is gone had leased. The embedded database has one server, which has just
     /// started: nobody else can hold a lease.
     async fn recover(&self) {
-        let before = if self.store.is_embedded() { self.clock.now() + self.options.lease } else { self.clock.now() };
+        let before =
+            if self.store.is_embedded() { self.clock.now() + self.options.lease } else { self.clock.now() };
         match self.store.release_leases(before).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "{count} deliveries of a process that is gone are due again"),

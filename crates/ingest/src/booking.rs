@@ -69,11 +69,20 @@ pub(crate) fn read(tool: &Tool, org: &OrgSettings) -> Booking {
     let verdict = verdict(tool, &answered, external_id.is_some());
     Booking {
         verdict,
-        title: text(&both, &["title", "eventname", "service", "servicetype", "appointmenttype", "reason", "subject"])
-            .or_else(|| text(&both, &["summary"])),
-        attendee_name: text(&both, &["attendeename", "fullname", "customername", "patientname", "clientname", "name"]),
-        attendee_phone: text(&both, &["attendeephone", "phone", "phonenumber", "customerphone", "callbacknumber"])
-            .and_then(|text| Phone::parse(&text, org.country.as_deref())),
+        title: text(
+            &both,
+            &["title", "eventname", "service", "servicetype", "appointmenttype", "reason", "subject"],
+        )
+        .or_else(|| text(&both, &["summary"])),
+        attendee_name: text(
+            &both,
+            &["attendeename", "fullname", "customername", "patientname", "clientname", "name"],
+        ),
+        attendee_phone: text(
+            &both,
+            &["attendeephone", "phone", "phonenumber", "customerphone", "callbacknumber"],
+        )
+        .and_then(|text| Phone::parse(&text, org.country.as_deref())),
         attendee_email: text(&both, &["attendeeemail", "email", "customeremail", "emailaddress"]),
         starts_at,
         ends_at: booking_time::end(&both, zone.as_deref(), starts_at),
@@ -104,13 +113,19 @@ fn flag(object: &Map<String, Value>) -> Option<bool> {
     for (key, value) in object {
         let key = normalized(key);
         match (key.as_str(), value) {
-            ("success" | "successful" | "ok" | "booked" | "confirmed", Value::Bool(flag)) => return Some(*flag),
+            ("success" | "successful" | "ok" | "booked" | "confirmed", Value::Bool(flag)) => {
+                return Some(*flag);
+            }
             ("iserror" | "failed", Value::Bool(flag)) => return Some(!*flag),
             ("error", Value::String(text)) if !text.is_empty() => return Some(false),
             ("error", Value::Object(_)) => return Some(false),
             ("status" | "result" | "outcome", Value::String(word)) => match normalized(word).as_str() {
-                "success" | "ok" | "booked" | "confirmed" | "created" | "accepted" | "scheduled" => return Some(true),
-                "error" | "failed" | "failure" | "rejected" | "unavailable" | "conflict" => return Some(false),
+                "success" | "ok" | "booked" | "confirmed" | "created" | "accepted" | "scheduled" => {
+                    return Some(true);
+                }
+                "error" | "failed" | "failure" | "rejected" | "unavailable" | "conflict" => {
+                    return Some(false);
+                }
                 _ => {}
             },
             _ => {}
@@ -121,10 +136,12 @@ fn flag(object: &Map<String, Value>) -> Option<bool> {
 
 fn says_no(text: &str) -> bool {
     let text = text.to_lowercase();
-    let words = ["error", "fail", "unavailable", "not available", "no longer", "could not", "couldn't", "unable"];
-    words.iter().chain(&["already booked", "already taken", "conflict", "no result", "not booked", "sorry"]).any(
-        |word| text.contains(word),
-    )
+    let words =
+        ["error", "fail", "unavailable", "not available", "no longer", "could not", "couldn't", "unable"];
+    words
+        .iter()
+        .chain(&["already booked", "already taken", "conflict", "no result", "not booked", "sorry"])
+        .any(|word| text.contains(word))
 }
 
 /// An answer's object and those that answers are commonly wrapped in.
@@ -166,19 +183,30 @@ mod tests {
     use super::*;
 
     fn book(arguments: Value, result: Value, ok: Option<bool>) -> Booking {
-        let tool =
-            Tool { name: "book_appointment".into(), call_id: None, arguments: Some(arguments), result: Some(result), ok };
+        let tool = Tool {
+            name: "book_appointment".into(),
+            call_id: None,
+            arguments: Some(arguments),
+            result: Some(result),
+            ok,
+        };
         let org = OrgSettings { time_zone: Some("America/New_York".into()), country: Some("US".into()) };
         read(&tool, &org)
     }
 
     #[test]
     fn booking_tools_are_known_by_name() {
-        for name in ["book_appointment_cal", "bookAppointment", "google.calendar.event.create", "APPOINTMENT_BOOKING"] {
+        for name in
+            ["book_appointment_cal", "bookAppointment", "google.calendar.event.create", "APPOINTMENT_BOOKING"]
+        {
             assert!(is_booking_tool(name), "{name}");
         }
-        assert!(is_booking_tool("book_appointment_v17") && is_booking_tool("book_calendar_appointment_smiths"));
-        for name in ["check_availability_cal", "cancel_appointment", "end_call", "reschedule_booked_appointment"] {
+        assert!(
+            is_booking_tool("book_appointment_v17") && is_booking_tool("book_calendar_appointment_smiths")
+        );
+        for name in
+            ["check_availability_cal", "cancel_appointment", "end_call", "reschedule_booked_appointment"]
+        {
             assert!(!is_booking_tool(name), "{name}");
         }
     }
@@ -210,7 +238,10 @@ mod tests {
         let booking = book(arguments, json!({"success": true, "booking_id": "bk_9"}), None);
         assert_eq!(booking.title.as_deref(), Some("Boiler check"));
         assert_eq!(booking.attendee_phone.map(|phone| phone.to_string()).as_deref(), Some("+14155550123"));
-        assert_eq!(booking.starts_at.map(|time| time.to_string()).as_deref(), Some("2026-03-04T20:30:00.000Z"));
+        assert_eq!(
+            booking.starts_at.map(|time| time.to_string()).as_deref(),
+            Some("2026-03-04T20:30:00.000Z")
+        );
         assert_eq!(booking.ends_at.map(|time| time.to_string()).as_deref(), Some("2026-03-04T21:15:00.000Z"));
         assert_eq!(booking.external_id.as_deref(), Some("bk_9"));
     }

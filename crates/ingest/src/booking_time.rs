@@ -27,7 +27,8 @@ const TIMES: [&str; 5] = ["time", "bookingtime", "appointmenttime", "starttime",
 
 /// When it begins.
 pub(crate) fn start(objects: &[&Map<String, Value>], zone: Option<&str>) -> Option<Time> {
-    let named = STARTS.iter().find_map(|key| objects.iter().find_map(|object| moment(find(object, key)?, zone)));
+    let named =
+        STARTS.iter().find_map(|key| objects.iter().find_map(|object| moment(find(object, key)?, zone)));
     named.or_else(|| date_and_time(objects, zone))
 }
 
@@ -46,7 +47,8 @@ pub(crate) fn end(objects: &[&Map<String, Value>], zone: Option<&str>, start: Op
 
 /// Whether a sentence holds a date-time with its offset.
 pub(crate) fn stands_in(text: &str) -> bool {
-    text.split_whitespace().any(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).parse::<Time>().is_ok())
+    text.split_whitespace()
+        .any(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).parse::<Time>().is_ok())
 }
 
 /// A moment: ISO 8601 with its offset, or with a zone known from elsewhere; seconds or milliseconds since 1970; or

@@ -1,7 +1,8 @@
 //! What follows from a call as it stands: its contact, a lead, appointments, and the events that tell of them.
 
 use model::{
-    Appointment, AppointmentStatus, CallStatus, Completion, Contact, Lead, LeadStatus, Message, Stamp, Transfer,
+    Appointment, AppointmentStatus, CallStatus, Completion, Contact, Lead, LeadStatus, Message, Stamp,
+    Transfer,
     event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
 };
 use serde::Serialize;
@@ -29,7 +30,11 @@ pub fn decide(mut situation: Situation<'_>) -> Decision {
     }
     for (_, appointment, told) in &appointments {
         if *told == Told::Now {
-            events.push(event(&situation, EventType::AppointmentBooked, &AppointmentBooked::from(appointment)));
+            events.push(event(
+                &situation,
+                EventType::AppointmentBooked,
+                &AppointmentBooked::from(appointment),
+            ));
         }
     }
     Decision {
@@ -146,8 +151,10 @@ fn completed(situation: &mut Situation<'_>) -> Option<NewEvent> {
 fn lead_of(situation: &mut Situation<'_>, changed_contact: Option<&Contact>) -> Option<Change<Lead>> {
     let call = &situation.call;
     let facts = &call.facts;
-    let took_place = facts.status == Some(CallStatus::Completed) && call.fired.completed_at.is_some() && !call.spam;
-    let has_need = facts.intent.is_some() || facts.summary.as_ref().is_some_and(|text| !text.trim().is_empty());
+    let took_place =
+        facts.status == Some(CallStatus::Completed) && call.fired.completed_at.is_some() && !call.spam;
+    let has_need =
+        facts.intent.is_some() || facts.summary.as_ref().is_some_and(|text| !text.trim().is_empty());
     let reachable = facts.caller_phone.is_some() || facts.caller_email.is_some();
     if !took_place || !has_need || !reachable {
         return None;

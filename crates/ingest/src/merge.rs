@@ -68,9 +68,11 @@ impl Merging<'_> {
         let facts = &mut self.state.facts;
         let rank = self.rank;
         let said = change.facts.messages.as_ref();
-        self.changed |= pick(&mut facts.messages, self.state.ranks.of(Field::Messages), said, rank, later_json);
+        self.changed |=
+            pick(&mut facts.messages, self.state.ranks.of(Field::Messages), said, rank, later_json);
         let said = change.facts.captured.as_ref();
-        self.changed |= pick(&mut facts.captured, self.state.ranks.of(Field::Captured), said, rank, later_json);
+        self.changed |=
+            pick(&mut facts.captured, self.state.ranks.of(Field::Captured), said, rank, later_json);
     }
 
     /// A call that is over never goes back to being under way, whatever comes late.
@@ -150,7 +152,14 @@ mod tests {
 
     fn change(stage: Stage, at: i64, facts: Facts) -> Change {
         let at = Time::from_millis(at);
-        Change { external_id: "c".into(), stage, at, completion: Completion::No, facts, transfer: Transfer::None }
+        Change {
+            external_id: "c".into(),
+            stage,
+            at,
+            completion: Completion::No,
+            facts,
+            transfer: Transfer::None,
+        }
     }
 
     fn merged(changes: &[Change]) -> CallState {
@@ -190,8 +199,10 @@ mod tests {
         let time = || proptest::option::of(0..4i64);
         (stage, 0..3i64, status, text(), text(), transfer, time(), time()).prop_map(
             |(stage, at, status, summary, transfer_status, transfer, start, end)| {
-                let (started_at, ended_at) = (start.and_then(Time::from_millis), end.and_then(Time::from_millis));
-                let facts = Facts { status, summary, transfer_status, started_at, ended_at, ..Facts::default() };
+                let (started_at, ended_at) =
+                    (start.and_then(Time::from_millis), end.and_then(Time::from_millis));
+                let facts =
+                    Facts { status, summary, transfer_status, started_at, ended_at, ..Facts::default() };
                 Change { transfer, ..change(stage, at, facts) }
             },
         )

@@ -68,7 +68,9 @@ impl Ingest {
     ) -> store::Result<Answer> {
         let source = self.store.find_source(id).await?.filter(|source| source.platform.as_str() == platform);
         let Some(source) = source else { return Ok(Answer::UnknownSource) };
-        let Some(connector) = connectors::connector(source.platform) else { return Ok(Answer::UnknownSource) };
+        let Some(connector) = connectors::connector(source.platform) else {
+            return Ok(Answer::UnknownSource);
+        };
         let now = self.clock.now();
         let reading = reading(connector, &source, &Request { headers, body }, now);
         if let Reading::Rejected(reason) = &reading {
@@ -135,9 +137,11 @@ fn kept_headers(headers: &HeaderMap, source: &Source) -> String {
     let secrets = [Some(source.secret.as_str()), source.previous_secret.as_deref()];
     let is_secret = |name: &str, value: &[u8]| {
         ["authorization", "cookie", "proxy-authorization", "x-vapi-secret"].contains(&name)
-            || secrets.into_iter().flatten().filter(|secret| !secret.is_empty()).any(|secret| {
-                value.windows(secret.len()).any(|window| window == secret.as_bytes())
-            })
+            || secrets
+                .into_iter()
+                .flatten()
+                .filter(|secret| !secret.is_empty())
+                .any(|secret| value.windows(secret.len()).any(|window| window == secret.as_bytes()))
     };
     let kept: Vec<(&str, String)> = headers
         .iter()
@@ -147,4 +151,3 @@ fn kept_headers(headers: &HeaderMap, source: &Source) -> String {
     // Pairs of text: there is nothing in them that JSON could not hold.
     serde_json::to_string(&kept).unwrap_or_else(|_| "[]".into())
 }
-

@@ -42,7 +42,7 @@ pub struct Appointment {
     pub source: Platform,
     /// The booking's id in the calendar that holds it.
     pub external_id: Option<String>,
-    /// When we first stored the appointment. Unique and increasing within the organisation.
+    /// When we first stored the appointment. Unique and increasing within the organization.
     pub created_at: Stamp,
     /// When the appointment last changed.
     pub updated_at: Stamp,

@@ -19,6 +19,6 @@ pub struct Assistant {
     /// How many calls it handled.
     #[schema(minimum = 0)]
     pub call_count: i64,
-    /// When we first saw it. Unique and increasing within the organisation.
+    /// When we first saw it. Unique and increasing within the organization.
     pub created_at: Stamp,
 }

@@ -37,7 +37,7 @@ pub struct Call {
     pub assistant_id: Option<AssistantId>,
     /// The contact with the caller's number.
     pub contact_id: Option<ContactId>,
-    /// When we first stored the call. Unique and increasing within the organisation.
+    /// When we first stored the call. Unique and increasing within the organization.
     pub created_at: Stamp,
     /// The caller's e-mail address, where the conversation told it.
     pub caller_email: Option<String>,
@@ -71,7 +71,7 @@ pub enum CallStatus {
     Completed,
     /// It did not take place, or broke.
     Failed,
-    /// Refused as spam, or by the organisation's block list.
+    /// Refused as spam, or by the organization's block list.
     Blocked,
 }
 

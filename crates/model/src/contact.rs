@@ -18,16 +18,16 @@ pub struct Contact {
     pub email: Option<String>,
     /// The company they belong to.
     pub company: Option<String>,
-    /// What the organisation wrote about them.
+    /// What the organization wrote about them.
     pub notes: Option<String>,
-    /// The organisation's own labels.
+    /// The organization's own labels.
     pub tags: Vec<String>,
     /// How many calls there were with them.
     #[schema(minimum = 0)]
     pub call_count: i64,
     /// When the latest of those calls began.
     pub last_call_at: Option<Time>,
-    /// When we first stored the contact. Unique and increasing within the organisation.
+    /// When we first stored the contact. Unique and increasing within the organization.
     pub created_at: Stamp,
     /// When the contact last changed.
     pub updated_at: Stamp,

@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    Appointment, AppointmentId, CallId, CallState, ContactId, DeliveryId, Lead, LeadId, OrgId, Phone, Time, Urgency,
+    Appointment, AppointmentId, CallId, CallState, ContactId, DeliveryId, Lead, LeadId, OrgId, Phone, Time,
+    Urgency,
 };
 
 /// Something that a webhook can be asked to tell.

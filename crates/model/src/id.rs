@@ -10,7 +10,7 @@ pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
 
 /// What an [`Id`] can name. The types have no values; they exist only as the `K` of `Id<K>`.
 pub mod kind {
-    /// An organisation.
+    /// An organization.
     pub enum Org {}
     /// A call.
     pub enum Call {}
@@ -38,7 +38,7 @@ pub mod kind {
     pub enum Attempt {}
 }
 
-/// Names an organisation.
+/// Names an organization.
 pub type OrgId = Id<kind::Org>;
 /// Names a call.
 pub type CallId = Id<kind::Call>;

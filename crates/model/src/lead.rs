@@ -26,17 +26,17 @@ pub struct Lead {
     pub urgency: Option<Urgency>,
     /// What the call was about.
     pub summary: Option<String>,
-    /// What the organisation made of it.
+    /// What the organization made of it.
     pub status: LeadStatus,
-    /// What the organisation wrote about it.
+    /// What the organization wrote about it.
     pub notes: Option<String>,
-    /// When we first stored the lead. Unique and increasing within the organisation.
+    /// When we first stored the lead. Unique and increasing within the organization.
     pub created_at: Stamp,
     /// When the lead last changed.
     pub updated_at: Stamp,
 }
 
-/// What an organisation made of a lead.
+/// What an organization made of a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LeadStatus {

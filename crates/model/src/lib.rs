@@ -23,13 +23,15 @@ mod time;
 pub use appointment::{Appointment, AppointmentStatus};
 pub use assistant::Assistant;
 pub use call::{Call, CallStatus, Direction, Message, Role, Tool, Urgency};
-pub use change::{AssistantRef, CallState, Change, Completion, Facts, Field, Fired, Rank, Ranks, Stage, Transfer};
+pub use change::{
+    AssistantRef, CallState, Change, Completion, Facts, Field, Fired, Rank, Ranks, Stage, Transfer,
+};
 pub use clock::{Clock, IdGen};
 pub use contact::Contact;
 pub use event::EventType;
 pub use id::{
-    AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, EventId, Id, InboxId, KeyId,
-    LeadId, OrgId, SourceId,
+    AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, EventId, Id, InboxId,
+    KeyId, LeadId, OrgId, SourceId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};

@@ -16,7 +16,7 @@ pub struct Page {
     pub since: Option<Time>,
 }
 
-/// The place in a list after a record: its `created_at`, which is unique within the organisation.
+/// The place in a list after a record: its `created_at`, which is unique within the organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub Stamp);
 

@@ -14,8 +14,7 @@ pub struct Phone(Box<str>);
 
 /// What carriers put in the number's place when the caller withheld it: ANONYMOUS, RESTRICTED, BLOCKED, PRIVATE,
 /// UNAVAILABLE and UNKNOWN, spelled on a telephone's keypad.
-const WITHHELD: [&str; 6] =
-    ["+266696687", "+7378742833", "+2562533", "+7748283", "+86282452253", "+8656696"];
+const WITHHELD: [&str; 6] = ["+266696687", "+7378742833", "+2562533", "+7748283", "+86282452253", "+8656696"];
 
 impl Phone {
     /// Reads a number as a platform or a person writes it, with spaces, dots or brackets.

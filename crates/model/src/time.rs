@@ -10,9 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
-/// A value of an organisation's record clock: when we stored or last changed a record.
+/// A value of an organization's record clock: when we stored or last changed a record.
 ///
-/// Unique and increasing within an organisation in the order in which records become visible, so a client can poll
+/// Unique and increasing within an organization in the order in which records become visible, so a client can poll
 /// with the last one it saw. Written with six fractional digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(i64);
@@ -157,7 +157,9 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(|_| {
-            serde::de::Error::custom("must be an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z")
+            serde::de::Error::custom(
+                "must be an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z",
+            )
         })
     }
 }

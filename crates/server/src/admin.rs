@@ -1,10 +1,6 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
-use std::{
-    io::Read,
-    path::Path,
-
-};
+use std::{io::Read, path::Path};
 
 use anyhow::{Context, bail};
 use delivery::{guard::Target, sign};
@@ -16,10 +12,16 @@ use crate::{
     app::World,
     cli::{DeliveriesCommand, KeyCommand, OrgCommand, SourceCommand, WebhookCommand},
     config::Config,
-    open_store, output::{self, Shown},
+    open_store,
+    output::{self, Shown},
 };
 
-pub(crate) async fn org(config: &Config, world: World, shown: Shown, command: OrgCommand) -> anyhow::Result<()> {
+pub(crate) async fn org(
+    config: &Config,
+    world: World,
+    shown: Shown,
+    command: OrgCommand,
+) -> anyhow::Result<()> {
     let OrgCommand::Create { name } = command;
     anyhow::ensure!(!name.trim().is_empty(), "--name: an organization needs one");
     let org = open_store(config, &world).await?.create_org(name.trim()).await?;
@@ -28,15 +30,24 @@ pub(crate) async fn org(config: &Config, world: World, shown: Shown, command: Or
     Ok(())
 }
 
-pub(crate) async fn key(config: &Config, world: World, shown: Shown, command: KeyCommand) -> anyhow::Result<()> {
+pub(crate) async fn key(
+    config: &Config,
+    world: World,
+    shown: Shown,
+    command: KeyCommand,
+) -> anyhow::Result<()> {
     let store = open_store(config, &world).await?;
     match command {
         KeyCommand::Create { org, name, expires_in, rate_limit } => {
             check_org(&store, org).await?;
             let expires_at = expires_in.map(|span| world.clock.now() + span.0);
             let (record, key) = store.org(org).create_key(NewKey { name, expires_at, rate_limit }).await?;
-            let value = json!({"id": record.id, "key": key.reveal(), "name": record.name, "expires_at": expires_at});
-            shown.one(&value, &format!("{}\nThis is the only time it is shown. Its id is {}", key.reveal(), record.id));
+            let value =
+                json!({"id": record.id, "key": key.reveal(), "name": record.name, "expires_at": expires_at});
+            shown.one(
+                &value,
+                &format!("{}\nThis is the only time it is shown. Its id is {}", key.reveal(), record.id),
+            );
         }
         KeyCommand::List { org } => {
             check_org(&store, org).await?;
@@ -49,7 +60,10 @@ pub(crate) async fn key(config: &Config, world: World, shown: Shown, command: Ke
         }
         KeyCommand::Revoke { id } => {
             let Some(key) = store.revoke_key(id).await? else { bail!("there is no key with the id {id}") };
-            shown.one(&json!({"id": key.id, "revoked_at": key.revoked_at}), &format!("Key {} is revoked", key.id));
+            shown.one(
+                &json!({"id": key.id, "revoked_at": key.revoked_at}),
+                &format!("Key {} is revoked", key.id),
+            );
         }
     }
     Ok(())
@@ -62,14 +76,17 @@ pub(crate) async fn source(
     command: SourceCommand,
 ) -> anyhow::Result<()> {
     let store = open_store(config, &world).await?;
-    let url = |platform: Platform, id| format!("{}/ingest/{}/{id}", config.public_url(None), platform.as_str());
+    let url =
+        |platform: Platform, id| format!("{}/ingest/{}/{id}", config.public_url(None), platform.as_str());
     match command {
         SourceCommand::Create { org, platform, name, secret_file, settings_file } => {
             check_org(&store, org).await?;
             let platform = Platform::parse(&platform).context("--platform")?;
             let connector = connectors::connector(platform).context("--platform: has no webhooks")?;
             let settings = match settings_file {
-                Some(path) => serde_json::from_str(&read_file(&path)?).context("--settings-file: is not JSON")?,
+                Some(path) => {
+                    serde_json::from_str(&read_file(&path)?).context("--settings-file: is not JSON")?
+                }
                 None => Value::Null,
             };
             connector.check_settings(&settings).map_err(|why| anyhow::anyhow!("--settings-file: {why}"))?;
@@ -118,7 +135,9 @@ pub(crate) async fn webhook(
             Target::shape(&url).context("--url")?;
             if let Err(error) = Target::parse(&url, &config.allow_list()?) {
                 // The server's own configuration decides, and may be another than this command's.
-                output::complain(&format!("warning: by this command's configuration it would not be sent to: {error}"));
+                output::complain(&format!(
+                    "warning: by this command's configuration it would not be sent to: {error}"
+                ));
             }
             let secret = match (no_secret, secret_file) {
                 (true, _) => None,

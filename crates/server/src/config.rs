@@ -119,9 +119,15 @@ impl Config {
         self.database_url()?;
         self.schedule()?;
         self.allow_list()?;
-        anyhow::ensure!((1..=30).contains(&self.delivery.timeout_seconds), "delivery.timeout_seconds: 1 to 30");
+        anyhow::ensure!(
+            (1..=30).contains(&self.delivery.timeout_seconds),
+            "delivery.timeout_seconds: 1 to 30"
+        );
         anyhow::ensure!(self.rate_limit.per_minute > 0, "rate_limit.per_minute: at least 1");
-        anyhow::ensure!(self.rate_limit.failures_per_minute > 0, "rate_limit.failures_per_minute: at least 1");
+        anyhow::ensure!(
+            self.rate_limit.failures_per_minute > 0,
+            "rate_limit.failures_per_minute: at least 1"
+        );
         anyhow::ensure!(
             self.ingest.completion_wait_seconds <= 86_400,
             "ingest.completion_wait_seconds: at most 86400"
@@ -141,7 +147,9 @@ impl Config {
     pub fn database_shown(&self) -> String {
         match self.database_url() {
             Ok(DatabaseUrl::Sqlite(path)) => path.display().to_string(),
-            Ok(DatabaseUrl::Postgres(url)) => url.rsplit_once('@').map_or("postgres".into(), |(_, host)| host.into()),
+            Ok(DatabaseUrl::Postgres(url)) => {
+                url.rsplit_once('@').map_or("postgres".into(), |(_, host)| host.into())
+            }
             Err(_) => "(not set)".into(),
         }
     }

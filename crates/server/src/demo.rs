@@ -90,7 +90,10 @@ impl Stage {
         let receiver = Receiver::start(secret.clone()).await?;
         let url = format!("http://{}/hook", receiver.address);
         records.create_endpoint(NewEndpoint { url, events: Vec::new(), secret: Some(secret) }).await?;
-        say(&format!("1. A fresh organization ({}) with an API key, a source for Vapi, one for Retell,", org.id));
+        say(&format!(
+            "1. A fresh organization ({}) with an API key, a source for Vapi, one for Retell,",
+            org.id
+        ));
         say(&format!("   and a webhook to a receiver at {}.\n", receiver.address));
         let base = format!("http://{}", running.address);
         Ok(Self { base, client: http_client()?, key, sources, platform_secret, receiver })
@@ -119,10 +122,16 @@ impl Stage {
         Ok(mac.finalize().into_bytes().to_vec())
     }
 
-    async fn send(&self, source: usize, message: &'static str, headers: &[(&str, String)]) -> anyhow::Result<()> {
+    async fn send(
+        &self,
+        source: usize,
+        message: &'static str,
+        headers: &[(&str, String)],
+    ) -> anyhow::Result<()> {
         let (platform, id) = self.sources[source];
         let url = format!("{}/ingest/{}/{id}", self.base, platform.as_str());
-        let mut request = self.client.post(url).header(header::CONTENT_TYPE, "application/json").body(message);
+        let mut request =
+            self.client.post(url).header(header::CONTENT_TYPE, "application/json").body(message);
         for (name, value) in headers {
             request = request.header(*name, value);
         }

@@ -48,7 +48,9 @@ fn table(rows: &[serde_json::Value]) {
     let cell = |value: &serde_json::Value| match value {
         serde_json::Value::Null => "-".to_owned(),
         serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(items) => items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(","),
+        serde_json::Value::Array(items) => {
+            items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(",")
+        }
         other => other.to_string(),
     };
     let lines: Vec<Vec<String>> = std::iter::once(heads.iter().map(|head| (*head).clone()).collect())
@@ -58,7 +60,8 @@ fn table(rows: &[serde_json::Value]) {
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
         .collect();
     for line in lines {
-        let padded: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         say(padded.join("  ").trim_end());
     }
 }

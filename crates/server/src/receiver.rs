@@ -68,7 +68,8 @@ async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Byte
 fn verify(secret: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
     let standard = standardwebhooks::Webhook::new(secret).map_err(|error| error.to_string())?;
     standard.verify(body, headers).map_err(|error| format!("webhook-signature: {error}"))?;
-    let given = headers.get("x-inboundflow-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given =
+        headers.get("x-inboundflow-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let hex = given.strip_prefix("sha256=").ok_or("X-InboundFlow-Signature does not begin with sha256=")?;
     let given = hex::decode(hex).map_err(|error| format!("X-InboundFlow-Signature: {error}"))?;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(|error| error.to_string())?;

@@ -55,9 +55,9 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
     let lock = lock(config)?;
     let store = open_store(config, world).await?;
     let app = app::build(config, world, store.clone())?;
-    let listener = TcpListener::bind(&config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {} (choose another address with --listen)", config.listen))?;
+    let listener = TcpListener::bind(&config.listen).await.with_context(|| {
+        format!("cannot listen on {} (choose another address with --listen)", config.listen)
+    })?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let completer = app.state.ingest.clone();
@@ -89,7 +89,10 @@ impl Running {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where tasks begin; `Running::stop` waits for them")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where tasks begin; `Running::stop` waits for them"
+)]
 pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(task)
 }
@@ -124,7 +127,8 @@ pub(crate) async fn until_told_to_stop() -> anyhow::Result<()> {
 fn lock(config: &Config) -> anyhow::Result<Option<File>> {
     let DatabaseUrl::Sqlite(path) = config.database_url()? else { return Ok(None) };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     let lock_path = lock_path(&path);
     let file = File::create(&lock_path).with_context(|| format!("cannot write {}", lock_path.display()))?;

@@ -11,16 +11,15 @@ use std::{
 };
 
 use model::{
-    Appointment, AssistantId, CallId, CallState, Change, Contact, Field, IdGen, Lead, OrgId, Platform, Ranks, Time,
+    Appointment, AssistantId, CallId, CallState, Change, Contact, IdGen, Lead, OrgId, Platform, SourceId, Time,
 };
 
 use crate::{
-    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store, appointments, assistants,
-    calls::{self, Beside, Stored},
-    contacts, events,
+    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store, calls,
     idempotency::{self, Known},
-    inbox, leads,
+    inbox,
     outbox::Attached,
+    settle::settle,
     stamps::Stamps,
     tx::Tx,
     value::params,
@@ -55,7 +54,7 @@ pub struct Situation<'a> {
     pub lead: Option<Lead>,
     /// The appointments that the call made before, each with the use of the tool that made it.
     pub appointments: Vec<(String, Appointment)>,
-    /// What the organisation set.
+    /// What the organization set.
     pub org: OrgSettings,
     /// How long `call.completed` waits.
     pub completion_wait: Duration,
@@ -65,7 +64,7 @@ pub struct Situation<'a> {
     pub ids: &'a dyn IdGen,
 }
 
-/// What an organisation set that bears on its calls.
+/// What an organization set that bears on its calls.
 #[derive(Clone, Debug, Default)]
 pub struct OrgSettings {
     /// Its time zone (IANA name).
@@ -121,19 +120,19 @@ pub enum Written {
 }
 
 /// What a step needs beside the transaction.
-struct Context {
-    org: OrgId,
-    now: Time,
-    rules: Rules,
-    ids: Arc<dyn IdGen>,
-    worker: Option<Arc<Attached>>,
+pub(crate) struct Context {
+    pub(crate) org: OrgId,
+    pub(crate) now: Time,
+    pub(crate) rules: Rules,
+    pub(crate) ids: Arc<dyn IdGen>,
+    pub(crate) worker: Option<Arc<Attached>>,
 }
 
 /// Where a call comes from.
 #[derive(Clone, Copy)]
-struct Origin {
-    source: model::SourceId,
-    platform: Platform,
+pub(crate) struct Origin {
+    pub(crate) source: SourceId,
+    pub(crate) platform: Platform,
 }
 
 impl OrgStore {
@@ -275,7 +274,7 @@ async fn write_call(
     idempotency: Option<&Idempotency>,
 ) -> Result<Written> {
     let origin = api_origin(tx, context.org).await?;
-    // The organisation's clock is locked before the key is looked up, so that the same request at the same moment
+    // The organization's clock is locked before the key is looked up, so that the same request at the same moment
     // finds the first one's answer.
     let _ = Stamps::take(tx, context.org, context.now).await?;
     if let Some(asked) = idempotency {
@@ -344,194 +343,7 @@ async fn apply(
     Ok(applied)
 }
 
-/// Decides what follows from a call's new state, and writes all of it.
-async fn settle(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    origin: Origin,
-    external_id: Option<&str>,
-    stored: Option<Stored>,
-    state: CallState,
-    stamps: &mut Stamps,
-) -> Result<()> {
-    let org = context.org;
-    let assistant_id = match &state.facts.assistant {
-        Some(seen) => {
-            let fresh = context.ids.id();
-            Some(assistants::find_or_insert(tx, org, origin.platform, seen, fresh, stamps).await?)
-        }
-        None => None,
-    };
-    let mut situation = look_around(tx, context, origin.platform, assistant_id, state).await?;
-    if let Some(stored) = &stored {
-        situation.name_before.clone_from(&stored.state.facts.caller_name);
-        situation.email_before.clone_from(&stored.state.facts.caller_email);
-    }
-    let before = Before::of(&situation);
-    let decision = guarded(|| (context.rules.decide)(situation))?;
-    let updated_at = stamps.next(tx).await?;
-    let beside = Beside { assistant_id, updated_at };
-    write_call_row(tx, org, (origin, external_id), stored.as_ref(), &decision.call, &beside).await?;
-    recount(tx, org, stored.as_ref(), &decision.call, assistant_id).await?;
-    write_records(tx, org, &before, &decision, stamps).await?;
-    for event in decision.events {
-        let worker = context.worker.as_deref();
-        events::insert(tx, org, event, context.now, &*context.ids, worker, stamps).await?;
-    }
-    Ok(())
-}
-
-/// Loads what the rules look at.
-async fn look_around<'a>(
-    tx: &mut Tx<'_>,
-    context: &'a Context,
-    platform: Platform,
-    assistant_id: Option<AssistantId>,
-    call: CallState,
-) -> Result<Situation<'a>> {
-    let org = context.org;
-    let contact = match &call.facts.caller_phone {
-        Some(phone) => contacts::by_phone(tx, org, phone).await?,
-        None => None,
-    };
-    let lead = match (call.lead_id, &contact) {
-        (Some(id), _) => leads::by_id(tx, org, id).await?,
-        (None, Some(contact)) => leads::open_lead_of(tx, org, contact.id).await?,
-        (None, None) => None,
-    };
-    let appointments = appointments::of_call(tx, org, call.id).await?;
-    let sql = "SELECT time_zone, country FROM organizations WHERE id = $1";
-    let settings = tx
-        .first(sql, params![org], |row| Ok(OrgSettings { time_zone: row.get()?, country: row.get()? }))
-        .await?;
-    Ok(Situation {
-        call,
-        platform,
-        assistant_id,
-        name_before: None,
-        email_before: None,
-        contact,
-        lead,
-        appointments,
-        org: settings.unwrap_or_default(),
-        completion_wait: context.rules.completion_wait,
-        now: context.now,
-        ids: &*context.ids,
-    })
-}
-
-async fn write_call_row(
-    tx: &mut Tx<'_>,
-    org: OrgId,
-    (origin, external_id): (Origin, Option<&str>),
-    stored: Option<&Stored>,
-    call: &CallState,
-    beside: &Beside,
-) -> Result<()> {
-    let seq = match stored {
-        Some(stored) => {
-            calls::update(tx, org, call, beside).await?;
-            stored.seq
-        }
-        None => calls::insert(tx, org, (origin.source, origin.platform), external_id, call, beside).await?,
-    };
-    let before = stored.map(|stored| &stored.state.ranks);
-    if let Some(messages) = &call.facts.messages
-        && differs(before, &call.ranks, &[Field::Messages])
-    {
-        calls::put_messages(tx, call.id, messages).await?;
-    }
-    let worded = [Field::CallerPhone, Field::CallerName, Field::CallerEmail, Field::Summary, Field::Intent];
-    if differs(before, &call.ranks, &worded) || differs(before, &call.ranks, &[Field::Transcript]) {
-        calls::put_words(tx, org, seq, call).await?;
-    }
-    Ok(())
-}
-
-/// Whether any of the fields was filled anew.
-fn differs(before: Option<&Ranks>, after: &Ranks, fields: &[Field]) -> bool {
-    fields.iter().any(|field| before.and_then(|ranks| ranks.get(*field)) != after.get(*field))
-}
-
-/// Keeps the number of calls of assistants and contacts that a later message took the call away from.
-async fn recount(
-    tx: &mut Tx<'_>,
-    org: OrgId,
-    stored: Option<&Stored>,
-    call: &CallState,
-    assistant: Option<AssistantId>,
-) -> Result<()> {
-    let assistant_before = stored.and_then(|stored| stored.assistant_id);
-    if assistant_before != assistant {
-        if let Some(id) = assistant_before {
-            assistants::count_call(tx, org, id, -1).await?;
-        }
-        if let Some(id) = assistant {
-            assistants::count_call(tx, org, id, 1).await?;
-        }
-    }
-    let contact_before = stored.and_then(|stored| stored.state.contact_id);
-    if let Some(id) = contact_before.filter(|before| Some(*before) != call.contact_id) {
-        contacts::lose_call(tx, org, id).await?;
-    }
-    Ok(())
-}
-
-/// Which records were there before the decision: those are updated, the others inserted.
-struct Before {
-    contact: Option<model::ContactId>,
-    lead: Option<model::LeadId>,
-    appointments: Vec<model::AppointmentId>,
-}
-
-impl Before {
-    fn of(situation: &Situation<'_>) -> Self {
-        Self {
-            contact: situation.contact.as_ref().map(|contact| contact.id),
-            lead: situation.lead.as_ref().map(|lead| lead.id),
-            appointments: situation.appointments.iter().map(|(_, appointment)| appointment.id).collect(),
-        }
-    }
-}
-
-async fn write_records(
-    tx: &mut Tx<'_>,
-    org: OrgId,
-    before: &Before,
-    decision: &Decision,
-    stamps: &mut Stamps,
-) -> Result<()> {
-    if let Some(contact) = &decision.contact {
-        let stamp = stamps.next(tx).await?;
-        let contact = Contact { created_at: stamp, updated_at: stamp, ..contact.clone() };
-        if before.contact == Some(contact.id) {
-            contacts::update(tx, org, &contact).await?;
-        } else {
-            contacts::insert(tx, org, &contact).await?;
-        }
-    }
-    if let Some(lead) = &decision.lead {
-        let stamp = stamps.next(tx).await?;
-        let lead = Lead { created_at: stamp, updated_at: stamp, ..lead.clone() };
-        if before.lead == Some(lead.id) {
-            leads::update(tx, org, &lead).await?;
-        } else {
-            leads::insert(tx, org, &lead).await?;
-        }
-    }
-    for (tool_call, appointment) in &decision.appointments {
-        let stamp = stamps.next(tx).await?;
-        let appointment = Appointment { created_at: stamp, updated_at: stamp, ..appointment.clone() };
-        if before.appointments.contains(&appointment.id) {
-            appointments::update(tx, org, &appointment).await?;
-        } else {
-            appointments::insert(tx, org, tool_call, &appointment).await?;
-        }
-    }
-    Ok(())
-}
-
 /// Runs a rule. A rule that panics must cost its message the call, not us the message.
-fn guarded<T>(rule: impl FnOnce() -> T) -> Result<T> {
+pub(crate) fn guarded<T>(rule: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(rule)).map_err(|_| Error::Panicked)
 }

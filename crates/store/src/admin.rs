@@ -1,10 +1,10 @@
-//! Organisations themselves: what an operator makes.
+//! Organizations themselves: what an operator makes.
 
 use model::{OrgId, Platform, Time};
 
 use crate::{Result, Store, sources, value::params};
 
-/// An organisation.
+/// An organization.
 #[derive(Clone, Debug)]
 pub struct Organization {
     /// Its id.
@@ -16,7 +16,7 @@ pub struct Organization {
 }
 
 impl Store {
-    /// Makes an organisation, with the source that takes calls written through the API.
+    /// Makes an organization, with the source that takes calls written through the API.
     pub async fn create_org(&self, name: &str) -> Result<Organization> {
         let now = self.0.clock.now();
         let org = Organization { id: self.0.ids.id(), name: name.to_owned(), created_at: now };
@@ -46,7 +46,7 @@ impl Store {
         Ok(org)
     }
 
-    /// An organisation, if there is one with this id.
+    /// An organization, if there is one with this id.
     pub async fn find_org(&self, id: OrgId) -> Result<Option<Organization>> {
         self.read(move |tx| {
             Box::pin(async move {

@@ -53,7 +53,7 @@ fn read(row: &mut Cells<'_>) -> Result<Appointment> {
 }
 
 impl OrgStore {
-    /// An appointment, if the organisation has it.
+    /// An appointment, if the organization has it.
     pub async fn get_appointment(&self, id: AppointmentId) -> Result<Option<Appointment>> {
         let org = self.org;
         self.store

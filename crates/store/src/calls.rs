@@ -84,7 +84,7 @@ fn read(row: &mut Cells<'_>) -> Result<Call> {
 }
 
 impl OrgStore {
-    /// A call with its conversation, if the organisation has it.
+    /// A call with its conversation, if the organization has it.
     pub async fn get_call(&self, id: CallId) -> Result<Option<CallDetail>> {
         let org = self.org;
         self.store.read(move |tx| Box::pin(async move { detail(tx, org, id).await })).await

@@ -38,7 +38,7 @@ fn read(row: &mut Cells<'_>) -> Result<Contact> {
 }
 
 impl OrgStore {
-    /// A contact, if the organisation has it.
+    /// A contact, if the organization has it.
     pub async fn get_contact(&self, id: ContactId) -> Result<Option<Contact>> {
         let org = self.org;
         self.store

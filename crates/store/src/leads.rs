@@ -44,7 +44,7 @@ fn read(row: &mut Cells<'_>) -> Result<Lead> {
 }
 
 impl OrgStore {
-    /// A lead, if the organisation has it.
+    /// A lead, if the organization has it.
     pub async fn get_lead(&self, id: LeadId) -> Result<Option<Lead>> {
         let org = self.org;
         self.store.read(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await

@@ -1,8 +1,8 @@
 //! The only crate that knows SQL: one concrete [`Store`] over SQLite and PostgreSQL.
 //!
 //! Every statement is one text for both databases, and every write of several steps one function; where the two
-//! differ stands in `dialect.rs`. [`Store::org`] is the only door to an organisation's records: whatever it returns
-//! can reach that organisation's rows and no others.
+//! differ stands in `dialect.rs`. [`Store::org`] is the only door to an organization's records: whatever it returns
+//! can reach that organization's rows and no others.
 
 mod accept;
 mod admin;
@@ -26,6 +26,7 @@ mod postgres;
 #[cfg(feature = "bench")]
 pub mod seed;
 mod search;
+mod settle;
 mod sources;
 mod sqlite;
 mod stamps;
@@ -88,7 +89,7 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// All records of all organisations. Cheap to clone.
+/// All records of all organizations. Cheap to clone.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -104,7 +105,7 @@ enum Database {
     Postgres(Postgres),
 }
 
-/// One organisation's records, and nobody else's. Made by [`Store::org`].
+/// One organization's records, and nobody else's. Made by [`Store::org`].
 #[derive(Clone)]
 pub struct OrgStore {
     store: Store,
@@ -138,7 +139,7 @@ impl Store {
         Ok(Self(Arc::new(Inner { database, outbox: Arc::default(), clock, ids })))
     }
 
-    /// The door to one organisation's records.
+    /// The door to one organization's records.
     pub fn org(&self, org: OrgId) -> OrgStore {
         OrgStore { store: self.clone(), org }
     }

@@ -13,7 +13,7 @@ pub struct Listed<T> {
     pub next: Option<Cursor>,
 }
 
-/// A `SELECT` of one organisation's records that grows a condition at a time.
+/// A `SELECT` of one organization's records that grows a condition at a time.
 pub(crate) struct ListQuery<'a> {
     sql: String,
     params: Vec<Value<'a>>,

@@ -72,7 +72,7 @@ mod tests {
         for line in sql.lines() {
             if let Some(rest) = line.strip_prefix("CREATE ") {
                 table = rest.split_whitespace().find(|word| word.contains('_') || word.ends_with('s')).unwrap_or("").into();
-                names.push(rest.trim_end_matches(" (").replace("VIRTUAL ", "").into());
+                names.push(rest.trim_end_matches(" (").replace("VIRTUAL ", ""));
             } else if let Some(column) = line.strip_prefix("    ").filter(|_| !table.contains("call_search")) {
                 let words: Vec<&str> = column.split_whitespace().collect();
                 let constraint = column.contains("NOT NULL");

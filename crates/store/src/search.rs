@@ -15,7 +15,7 @@ use crate::dialect::Dialect;
 const WORD_BYTES: usize = 64;
 const TEXT_BYTES: usize = 200_000;
 
-/// The words of some texts, each once, with the token that names the organisation.
+/// The words of some texts, each once, with the token that names the organization.
 pub(crate) fn words_of(org: OrgId, texts: &[&str]) -> String {
     let mut seen = BTreeSet::new();
     let mut all = org_token(org);

@@ -130,7 +130,7 @@ impl OrgStore {
             .await
     }
 
-    /// The source of calls that are written through the API. Every organisation is made with one.
+    /// The source of calls that are written through the API. Every organization is made with one.
     pub async fn api_source(&self) -> Result<Option<Source>> {
         let sources = self.list_sources().await?;
         Ok(sources.into_iter().find(|source| source.platform == Platform::Api))

@@ -1,7 +1,7 @@
-//! The record clock of an organisation: stamps that are unique and increase in the order in which records become
+//! The record clock of an organization: stamps that are unique and increase in the order in which records become
 //! visible.
 //!
-//! Taking stamps updates one row of the organisation, so on PostgreSQL a second write of the same organisation waits
+//! Taking stamps updates one row of the organization, so on PostgreSQL a second write of the same organization waits
 //! until the first has committed, whichever server process it comes from. On SQLite there is one writer anyway.
 
 use model::{OrgId, Stamp, Time};
@@ -23,7 +23,7 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
-    /// Locks the organisation's clock until the transaction ends, and takes a block of stamps from it.
+    /// Locks the organization's clock until the transaction ends, and takes a block of stamps from it.
     pub(crate) async fn take(tx: &mut Tx<'_>, org: OrgId, now: Time) -> Result<Self> {
         let end = Self::take_block(tx, org, now).await?;
         Ok(Self { org, next: end - BLOCK + 1, end })

@@ -77,7 +77,8 @@ pub(crate) async fn get_appointment(
     caller: Caller,
     PathId(id): PathId<kind::Appointment>,
 ) -> Result<One<Appointment>, ApiError> {
-    let appointment = caller.store.get_appointment(id).await?.ok_or_else(|| ApiError::not_found("appointment"))?;
+    let appointment =
+        caller.store.get_appointment(id).await?.ok_or_else(|| ApiError::not_found("appointment"))?;
     let version = appointment.updated_at;
     Ok(One::new(appointment).versioned(version))
 }

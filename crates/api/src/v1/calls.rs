@@ -125,7 +125,9 @@ pub(crate) async fn create_call(
     let (status, data, is_replay) = match written {
         Written::Done { created: true, data } => (StatusCode::CREATED, data, false),
         Written::Done { created: false, data } => (StatusCode::OK, data, false),
-        Written::Replayed { status, data } => (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), data, true),
+        Written::Replayed { status, data } => {
+            (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), data, true)
+        }
         Written::Conflict => return Err(reused_key()),
     };
     // Stored as JSON text: it goes out as it is.

@@ -1,7 +1,8 @@
 //! The body of `POST /v1/calls`, and what it says of a call.
 
 use model::{
-    AssistantRef, CallStatus, Change, Completion, Direction, Facts, Message, Phone, Stage, Time, Transfer, Urgency,
+    AssistantRef, CallStatus, Change, Completion, Direction, Facts, Message, Phone, Stage, Time, Transfer,
+    Urgency,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;

@@ -69,10 +69,7 @@ pub(crate) async fn list_leads(
         (status = 429, response = openapi::RateLimited),
         (status = "default", response = openapi::Failed),
     ))]
-pub(crate) async fn get_lead(
-    caller: Caller,
-    PathId(id): PathId<kind::Lead>,
-) -> Result<One<Lead>, ApiError> {
+pub(crate) async fn get_lead(caller: Caller, PathId(id): PathId<kind::Lead>) -> Result<One<Lead>, ApiError> {
     let lead = caller.store.get_lead(id).await?.ok_or_else(|| ApiError::not_found("lead"))?;
     let version = lead.updated_at;
     Ok(One::new(lead).versioned(version))

@@ -1,4 +1,4 @@
-//! `/v1`: an organisation's data, for holders of its API keys.
+//! `/v1`: an organization's data, for holders of its API keys.
 
 pub(crate) mod appointments;
 pub(crate) mod assistants;

@@ -1,4 +1,4 @@
--- Everything an organisation has. The twin of this file for SQLite has the same tables and columns.
+-- Everything an organization has. The twin of this file for SQLite has the same tables and columns.
 -- Times are microseconds since 1970 (BIGINT).
 
 CREATE TABLE organizations (
@@ -9,8 +9,8 @@ CREATE TABLE organizations (
     created_at BIGINT NOT NULL
 );
 
--- The record clock: the last stamp given to a record of the organisation. Its row is the lock that puts writes of
--- one organisation in the order in which they become visible.
+-- The record clock: the last stamp given to a record of the organization. Its row is the lock that puts writes of
+-- one organization in the order in which they become visible.
 CREATE TABLE org_clocks (
     org_id UUID PRIMARY KEY REFERENCES organizations (id),
     last_stamp BIGINT NOT NULL
@@ -144,7 +144,7 @@ CREATE TABLE calls (
     assistant_external_id TEXT,
     contact_id UUID,
     lead_id UUID,
-    -- What the organisation did with the call.
+    -- What the organization did with the call.
     reviewed_at BIGINT,
     spam BOOLEAN NOT NULL,
     tags TEXT NOT NULL,
@@ -170,7 +170,7 @@ CREATE TABLE messages (
     body TEXT NOT NULL
 );
 
--- The words of a call (transcript, summary, name, number), each once, beside a token that names the organisation.
+-- The words of a call (transcript, summary, name, number), each once, beside a token that names the organization.
 CREATE TABLE call_search (
     seq BIGINT PRIMARY KEY,
     words TSVECTOR NOT NULL

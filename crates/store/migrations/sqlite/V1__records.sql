@@ -1,4 +1,4 @@
--- Everything an organisation has. The twin of this file for PostgreSQL has the same tables and columns.
+-- Everything an organization has. The twin of this file for PostgreSQL has the same tables and columns.
 -- Times are microseconds since 1970 (INTEGER); ids are UUIDs (BLOB of 16 bytes).
 
 CREATE TABLE organizations (
@@ -9,8 +9,8 @@ CREATE TABLE organizations (
     created_at INTEGER NOT NULL
 );
 
--- The record clock: the last stamp given to a record of the organisation. Its row is the lock that puts writes of
--- one organisation in the order in which they become visible.
+-- The record clock: the last stamp given to a record of the organization. Its row is the lock that puts writes of
+-- one organization in the order in which they become visible.
 CREATE TABLE org_clocks (
     org_id BLOB PRIMARY KEY REFERENCES organizations (id),
     last_stamp INTEGER NOT NULL
@@ -144,7 +144,7 @@ CREATE TABLE calls (
     assistant_external_id TEXT,
     contact_id BLOB,
     lead_id BLOB,
-    -- What the organisation did with the call.
+    -- What the organization did with the call.
     reviewed_at INTEGER,
     spam BOOLEAN NOT NULL,
     tags TEXT NOT NULL,
@@ -170,7 +170,7 @@ CREATE TABLE messages (
     body TEXT NOT NULL
 );
 
--- The words of a call (transcript, summary, name, number), each once, beside a token that names the organisation.
+-- The words of a call (transcript, summary, name, number), each once, beside a token that names the organization.
 CREATE VIRTUAL TABLE call_search USING fts5 (
     words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
 );
