@@ -34,7 +34,7 @@ pub enum Stage {
     Status = 2,
     /// The call is over.
     Ended = 3,
-    /// The call was analysed.
+    /// The call was analyzed.
     Analyzed = 4,
     /// The recording is there.
     Audio = 5,
