@@ -56,7 +56,7 @@ pub(crate) async fn authenticate(
     let now = state.clock.now();
     let (standing, mut response) = match check(&state, request.headers(), now).await {
         Ok(key) => {
-            let standing = state.limits.count_request(key.id, key.rate_limit, now);
+            let standing = state.limits.count_request(key.id, key.rate_limit, now).await;
             if standing.allowed {
                 request.extensions_mut().insert(Authenticated(key.org));
                 note_use(&state, &key, now).await;

@@ -1,7 +1,8 @@
 //! Who may ask how often: requests per key, and failed keys per address.
 //!
 //! A window opens with the first request after the last one closed, and lasts a minute. Requests beyond the limit
-//! are refused and cost nothing.
+//! are refused and cost nothing. Several server processes share the windows of keys where a Redis or Valkey is set;
+//! while that cannot be reached, each process counts for itself, so that clients are served.
 
 use std::{
     collections::HashMap,
@@ -16,6 +17,10 @@ use model::{KeyId, Time};
 
 use crate::auth::NotedUses;
 
+mod shared;
+
+pub use shared::{Shared, SharedError};
+
 /// How long a window lasts.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -27,6 +32,7 @@ pub struct Limits {
     per_key: u32,
     failures_per_address: u32,
     keys: Windows<KeyId>,
+    shared: Option<Shared>,
     addresses: Windows<IpAddr>,
     pub(crate) noted_uses: NotedUses,
 }
@@ -51,14 +57,30 @@ impl Limits {
             per_key,
             failures_per_address,
             keys: Windows::default(),
+            shared: None,
             addresses: Windows::default(),
             noted_uses: NotedUses::default(),
         }
     }
 
+    /// With the windows of keys shared between server processes.
+    #[must_use]
+    pub fn shared(self, shared: Shared) -> Self {
+        Self { shared: Some(shared), ..self }
+    }
+
     /// Counts a request of a key. `own` is the key's own limit where the operator set one.
-    pub fn count_request(&self, key: KeyId, own: Option<u32>, now: Time) -> Standing {
-        self.keys.count(key, own.unwrap_or(self.per_key), now)
+    pub async fn count_request(&self, key: KeyId, own: Option<u32>, now: Time) -> Standing {
+        let limit = own.unwrap_or(self.per_key);
+        if let Some(shared) = &self.shared {
+            match shared.count(key, limit, now).await {
+                Ok(standing) => return standing,
+                Err(error) => {
+                    tracing::warn!(%error, "the shared rate limit cannot be reached; this process counts alone")
+                }
+            }
+        }
+        self.keys.count(key, limit, now)
     }
 
     /// Counts a request without a valid key from an address.
@@ -138,30 +160,28 @@ mod tests {
 
     #[test]
     fn the_request_after_the_last_is_refused_until_the_window_closes() {
-        let limits = Limits::new(3, 30);
-        let key = KeyId::new(uuid::Uuid::nil());
+        let windows = Windows::default();
         let remaining: Vec<u32> =
-            (0..3).map(|n| limits.count_request(key, None, at(100.5 + f64::from(n))).remaining).collect();
+            (0..3).map(|n| windows.count("key", 3, at(100.5 + f64::from(n))).remaining).collect();
         assert_eq!(remaining, [2, 1, 0]);
-        let refused = limits.count_request(key, None, at(110.0));
+        let refused = windows.count("key", 3, at(110.0));
         assert!(!refused.allowed);
         assert_eq!(refused.seconds_left(at(110.0)), 51, "50.5 seconds, rounded up");
-        assert!(!limits.count_request(key, None, at(160.49)).allowed);
-        assert!(limits.count_request(key, None, at(160.5)).allowed);
+        assert!(!windows.count("key", 3, at(160.49)).allowed);
+        assert!(windows.count("key", 3, at(160.5)).allowed);
     }
 
     #[test]
     fn a_clock_that_is_set_back_locks_nobody_out() {
-        let limits = Limits::new(1, 30);
-        let key = KeyId::new(uuid::Uuid::nil());
-        assert!(limits.count_request(key, None, at(1e6)).allowed);
-        assert!(limits.count_request(key, None, at(10.0)).allowed);
+        let windows = Windows::default();
+        assert!(windows.count("key", 1, at(1e6)).allowed);
+        assert!(windows.count("key", 1, at(10.0)).allowed);
     }
 
-    #[test]
-    fn a_key_can_have_a_limit_of_its_own() {
+    #[tokio::test]
+    async fn a_key_can_have_a_limit_of_its_own() {
         let limits = Limits::new(1, 30);
         let key = KeyId::new(uuid::Uuid::nil());
-        assert_eq!(limits.count_request(key, Some(600), at(0.0)).limit, 600);
+        assert_eq!(limits.count_request(key, Some(600), at(0.0)).await.limit, 600);
     }
 }

@@ -1,8 +1,8 @@
 //! What follows from a call as it stands: its contact, a lead, appointments, and the events that tell of them.
 
 use model::{
-    Appointment, AppointmentStatus, CallStatus, Completion, Contact, Lead, LeadStatus, Message, Stamp,
-    Transfer,
+    Appointment, AppointmentStatus, CallStatus, Completion, Contact, Lead, LeadStatus, Message, Platform,
+    Stamp, Transfer,
     event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
 };
 use serde::Serialize;
@@ -15,6 +15,11 @@ const UNSTAMPED: Stamp = Stamp::from_micros(0);
 
 /// Decides what follows from a call. Deciding twice changes nothing more: what has been told is noted in the call.
 pub fn decide(mut situation: Situation<'_>) -> Decision {
+    if situation.platform == Platform::Api {
+        // Who writes a call without a word on where it stands reports one that is over. Not a message's word, so it
+        // has no rank, and any word that a message does say replaces it.
+        situation.call.facts.status.get_or_insert(CallStatus::Completed);
+    }
     let contact = contact_of(&mut situation);
     let mut events = Vec::new();
     if let Some(event) = transferred(&mut situation) {

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::{AppState, limit::Limits};
+use anyhow::Context;
+use api::{
+    AppState,
+    limit::{Limits, Shared},
+};
 use delivery::{
     Options, Worker,
     client::{Client, ClientOptions},
@@ -53,7 +57,10 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     };
     let client = Client::new(&client)?;
     let worker = Worker::attach(store.clone(), clock.clone(), ids.clone(), client, options);
-    let limits = Limits::new(config.rate_limit.per_minute, config.rate_limit.failures_per_minute);
+    let mut limits = Limits::new(config.rate_limit.per_minute, config.rate_limit.failures_per_minute);
+    if let Some(url) = &config.redis_url {
+        limits = limits.shared(Shared::connect(url).context("redis_url")?);
+    }
     let openapi = api::openapi::rendered();
     let state = AppState { store, ingest: Arc::new(ingest), clock, ids, limits: Arc::new(limits), openapi };
     Ok(App { state, worker })

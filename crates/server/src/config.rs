@@ -29,6 +29,8 @@ pub struct Config {
     pub database_url: Option<String>,
     /// The address under which the server is reached from outside.
     pub public_url: Option<String>,
+    /// A Redis or Valkey that several server processes share: `redis://…`.
+    pub redis_url: Option<String>,
     /// How webhooks are sent.
     pub delivery: DeliveryConfig,
     /// How often clients may ask.
@@ -75,6 +77,7 @@ impl Default for Config {
             data_dir: "./data".into(),
             database_url: None,
             public_url: None,
+            redis_url: None,
             delivery: DeliveryConfig { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15 },
             rate_limit: RateLimitConfig { per_minute: 60, failures_per_minute: 30 },
             ingest: IngestConfig { completion_wait_seconds: 60 },
@@ -83,8 +86,8 @@ impl Default for Config {
 }
 
 /// The first words of the environment variables that are ours; others with our prefix belong to tests and tools.
-const SETTINGS: [&str; 7] =
-    ["listen", "data_dir", "database_url", "public_url", "delivery", "rate_limit", "ingest"];
+const SETTINGS: [&str; 8] =
+    ["listen", "data_dir", "database_url", "public_url", "redis_url", "delivery", "rate_limit", "ingest"];
 
 impl Config {
     /// Reads the configuration. `file` must exist where it is named.

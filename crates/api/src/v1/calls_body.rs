@@ -73,11 +73,9 @@ impl NewCall {
     /// the one before.
     pub(crate) fn into_change(self, now: Time) -> Result<Change, ApiError> {
         self.check()?;
-        let status = self.status.or(Some(CallStatus::Completed));
-        let is_over = status.is_some_and(CallStatus::is_final);
         let text = |value: Option<String>| value.filter(|text| !text.trim().is_empty());
         let facts = Facts {
-            status,
+            status: self.status,
             ended_reason: text(self.ended_reason),
             caller_phone: self.caller_phone,
             caller_name: text(self.caller_name),
@@ -100,7 +98,8 @@ impl NewCall {
             external_id: self.external_id.unwrap_or_default(),
             stage: Stage::Started,
             at: Some(now),
-            completion: if is_over { Completion::Now } else { Completion::No },
+            // Nothing better is announced: when the status says that the call is over, it can be told.
+            completion: Completion::Now,
             facts,
             transfer: Transfer::None,
         })
