@@ -51,11 +51,18 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn start_logging() {
+    use std::io::IsTerminal;
+
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_from_env("INBOUNDFLOW_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
     // Where something else logs already (a test), that stays.
-    let _ = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+    let _ = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
 }
 
 /// Opens the store that a configuration names.
