@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
 
+mod bench;
 mod services;
 mod test;
 mod tidy;
@@ -19,6 +20,8 @@ use clap::Parser;
 enum Chore {
     /// Runs every test, after installing and starting what they need.
     Test(test::Args),
+    /// Measures how fast the product is, beside what this machine can do at all.
+    Bench(bench::Args),
     /// Checks what the house promises and no compiler checks.
     Tidy,
 }
@@ -26,6 +29,7 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::Test(args) => test::run(&args),
+        Chore::Bench(args) => bench::run(&args),
         Chore::Tidy => tidy::run(),
     }
 }

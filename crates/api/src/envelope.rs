@@ -96,8 +96,11 @@ pub(crate) fn begun(field: &'static str, value: &impl Serialize) -> Response {
 #[derive(Clone)]
 struct Unfinished(Vec<u8>);
 
+/// Most answers are shorter; a page of calls with transcripts grows from here in few steps.
+const LIKELY_BYTES: usize = 16 << 10;
+
 fn unfinished(value: &impl Serialize) -> Response {
-    let mut json = Vec::with_capacity(1024);
+    let mut json = Vec::with_capacity(LIKELY_BYTES);
     if let Err(error) = serde_json::to_writer(&mut json, value) {
         tracing::error!(%error, "an answer could not be written as JSON");
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();

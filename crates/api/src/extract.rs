@@ -61,6 +61,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             return Err(ApiError::new(Code::UnsupportedMediaType, message));
         }
         let raw = read_body(body, BODY_LIMIT).await?;
+        // serde takes an array for a structure, field by field; in our bodies that is a mistake.
+        if raw.trim_ascii_start().first().is_some_and(|first| b"[\"tfn-0123456789".contains(first)) {
+            return Err(ApiError::bad_request("The body must be a JSON object"));
+        }
         let mut json = serde_json::Deserializer::from_slice(&raw);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let (path, inner) = (error.path().to_string(), error.into_inner());
@@ -93,8 +97,9 @@ pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiErro
 }
 
 fn told(what: &str, name: &str, why: &str) -> String {
-    // serde tells an unknown or missing field in its own words, which name it; the path is then the whole structure.
-    if name == "." || name.is_empty() || why.contains("field `") {
+    // serde tells an unknown, missing or repeated field in its own words, which name it.
+    let field = why.split_once("field `").and_then(|(_, rest)| rest.split_once('`')).map(|(field, _)| field);
+    if name == "." || name.is_empty() || field == Some(name) {
         format!("Wrong {what}: {why}")
     } else {
         format!("Wrong {what} `{name}`: {why}")

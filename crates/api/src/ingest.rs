@@ -32,7 +32,7 @@ pub(crate) struct Receipt {
         ("platform" = String, Path, description = "The platform: `vapi` or `retell`."),
         ("source_id" = String, Path, description = "The source's id.", format = Uuid),
     ),
-    request_body(content = serde_json::Value, content_type = "application/json",
+    request_body(content = Option<serde_json::Value>, content_type = "application/json",
         description = "The platform's own message."),
     responses(
         (status = 200, description = "The message is kept.", body = crate::openapi::OneOf<Receipt>),

@@ -24,9 +24,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use crate::error::{ApiError, Code};
 use crate::limit::Limits;
 
-/// Everything that handlers share. Built once, in the server.
+/// Everything that handlers share. Built once, in the server. Every layer holds one, so it is one pointer.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What an [`AppState`] points to.
+pub struct Shared {
     /// All records.
     pub store: Store,
     /// Takes platforms' webhooks.
@@ -36,9 +39,24 @@ pub struct AppState {
     /// Fresh ids.
     pub ids: Arc<dyn IdGen>,
     /// Who may ask how often.
-    pub limits: Arc<Limits>,
+    pub limits: Limits,
     /// The description of the interface ([`openapi::rendered`]).
     pub openapi: Arc<str>,
+}
+
+impl AppState {
+    /// Shares these.
+    pub fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 /// Every route with its handler, and the description of all of them.

@@ -43,17 +43,17 @@ impl Slots {
         Some(Slot::new(move || inner.free(endpoint)))
     }
 
-    /// How many places are free in all.
-    pub(crate) fn free(&self) -> usize {
+    /// How many deliveries of an endpoint find a place now.
+    pub(crate) fn room(&self, endpoint: EndpointId) -> usize {
         let taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.in_all.saturating_sub(taken.in_all)
+        let of_endpoint = taken.by_endpoint.get(&endpoint).copied().unwrap_or(0);
+        let left_in_all = self.0.in_all.saturating_sub(taken.in_all);
+        self.0.per_endpoint.saturating_sub(of_endpoint).min(left_in_all)
     }
 
-    /// The endpoints that have no place left.
-    pub(crate) fn busy(&self) -> Vec<EndpointId> {
-        let taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = taken.by_endpoint.iter().filter(|(_, count)| **count >= self.0.per_endpoint);
-        full.map(|(endpoint, _)| *endpoint).collect()
+    /// Whether at least half of an endpoint's places are free: a claim is a write, and should take several at once.
+    pub(crate) fn is_half_free(&self, endpoint: EndpointId) -> bool {
+        self.room(endpoint) * 2 >= self.0.per_endpoint
     }
 }
 
@@ -78,12 +78,15 @@ mod tests {
     fn one_endpoint_cannot_take_every_place() {
         let endpoint = |n: u128| EndpointId::new(uuid::Uuid::from_u128(n));
         let slots = Slots::new(3, 2);
-        let held = [slots.reserve(endpoint(1)), slots.reserve(endpoint(1))];
+        assert_eq!(slots.room(endpoint(1)), 2);
+        let first = slots.reserve(endpoint(1));
+        assert!(slots.is_half_free(endpoint(1)));
+        let held = [first, slots.reserve(endpoint(1))];
         assert!(held.iter().all(Option::is_some) && slots.reserve(endpoint(1)).is_none());
-        assert_eq!(slots.busy(), [endpoint(1)]);
+        assert_eq!((slots.room(endpoint(1)), slots.room(endpoint(2))), (0, 1));
         let other = slots.reserve(endpoint(2));
         assert!(other.is_some() && slots.reserve(endpoint(3)).is_none());
         drop(held);
-        assert_eq!((slots.free(), slots.busy().len()), (2, 0));
+        assert_eq!((slots.room(endpoint(1)), slots.room(endpoint(2))), (2, 1));
     }
 }

@@ -55,9 +55,6 @@ struct Inner {
 /// How long the worker sleeps at most: another server process may have left something due.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 
-/// How many deliveries one claim takes: so few that a slow endpoint's backlog cannot fill all slots at once.
-const CLAIM: usize = 16;
-
 /// How long one may hope that the database comes back before a try's result is given up.
 const KEEP_TRIES: u32 = 30;
 
@@ -73,11 +70,12 @@ impl Worker {
         let (sender, handed_over) = mpsc::unbounded_channel();
         let slots = Slots::new(options.slots, options.slots_per_endpoint);
         let owner = ids.uuid();
-        let reserving = slots.clone();
+        let (reserving, looking) = (slots.clone(), slots.clone());
         store.outbox().attach(Attached {
             owner,
             lease_micros: i64::try_from(options.lease.as_micros()).unwrap_or(i64::MAX),
             reserve: Box::new(move |endpoint| reserving.reserve(endpoint)),
+            has_room: Box::new(move |endpoint| looking.is_half_free(endpoint)),
             sender,
         });
         let inner = Inner { store, clock, ids, client, options, slots, owner };
@@ -154,22 +152,19 @@ impl Inner {
     async fn try_claim(self: &Arc<Self>, tries: &mut JoinSet<()>) -> store::Result<model::Time> {
         let now = self.clock.now();
         let latest = now + LONGEST_SLEEP;
-        loop {
-            let limit = CLAIM.min(self.slots.free());
-            if limit == 0 {
-                return Ok(latest);
-            }
-            let until = self.clock.now() + self.options.lease;
-            let claimed = self.store.claim_deliveries(self.owner, until, limit, self.slots.busy()).await?;
-            let taken = claimed.len();
-            for delivery in claimed {
-                match self.slots.reserve(delivery.endpoint.id) {
-                    Some(slot) => self.start(Leased { delivery, slot: Some(slot) }, tries),
-                    None => self.store.give_back(delivery.id, self.owner).await?,
-                }
-            }
-            if taken < limit {
-                break;
+        self.store.outbox().set_backlog(false);
+        let slots = self.slots.clone();
+        let until = now + self.options.lease;
+        let room = move |endpoint| slots.room(endpoint);
+        let (claimed, is_more) = self.store.claim_deliveries(self.owner, until, room).await?;
+        if is_more {
+            self.store.outbox().set_backlog(true);
+        }
+        for delivery in claimed {
+            match self.slots.reserve(delivery.endpoint.id) {
+                Some(slot) => self.start(Leased { delivery, slot: Some(slot) }, tries),
+                // New deliveries were quicker to the last slots.
+                None => self.store.give_back(delivery.id, self.owner).await?,
             }
         }
         let next = self.store.next_delivery_due().await?.unwrap_or(latest).min(latest);
@@ -179,7 +174,7 @@ impl Inner {
         if self.store.release_leases(now).await? > 0 {
             return Ok(now);
         }
-        // Something is due that found no slot: the next try to end wakes us.
+        // Something is due that found no slot: the tries that hold the slots wake us at their end.
         Ok(latest)
     }
 
@@ -199,10 +194,11 @@ impl Inner {
         };
         let (record, next) = attempt(&delivery, &means).await;
         self.keep(&delivery, record, next).await;
-        let was_full = self.slots.free() == 0 || !self.slots.busy().is_empty();
         drop(slot);
-        if was_full || matches!(next, NextStep::RetryAt(_)) {
-            self.store.outbox().wake();
+        let outbox = self.store.outbox();
+        let can_claim = outbox.has_backlog() && self.slots.is_half_free(delivery.endpoint.id);
+        if can_claim || matches!(next, NextStep::RetryAt(_)) {
+            outbox.wake();
         }
     }
 

@@ -213,8 +213,8 @@ fn appointments_of(
     let read = bookings.filter_map(|(number, tool)| {
         let key = tool.call_id.clone().unwrap_or_else(|| format!("{}#{number}", tool.name));
         let known = situation.appointments.iter().find(|(tool, _)| *tool == key).map(|(_, known)| known);
-        if known.is_some_and(|known| known.status != AppointmentStatus::Unconfirmed) {
-            return None;
+        if let Some(known) = known.filter(|known| known.status != AppointmentStatus::Unconfirmed) {
+            return linked(situation, lead, known).map(|linked| (key, linked, Told::Not));
         }
         let booking = booking::read(tool, &situation.org);
         let (status, told) = match booking.verdict {
@@ -230,20 +230,43 @@ fn appointments_of(
     read.collect()
 }
 
+/// A booked appointment with what became known of its caller since: the contact, and the lead, which a call that
+/// waits for its analysis has later than its appointment. `None` where nothing is new.
+fn linked(
+    situation: &Situation<'_>,
+    lead: Option<&Change<Lead>>,
+    known: &Appointment,
+) -> Option<Appointment> {
+    let facts = &situation.call.facts;
+    let linked = Appointment {
+        contact_id: known.contact_id.or(situation.call.contact_id),
+        lead_id: known.lead_id.or_else(|| lead_id(situation, lead)),
+        attendee_name: known.attendee_name.clone().or_else(|| facts.caller_name.clone()),
+        attendee_phone: known.attendee_phone.clone().or_else(|| facts.caller_phone.clone()),
+        attendee_email: known.attendee_email.clone().or_else(|| facts.caller_email.clone()),
+        ..known.clone()
+    };
+    (linked != *known).then_some(linked)
+}
+
+fn lead_id(situation: &Situation<'_>, lead: Option<&Change<Lead>>) -> Option<model::LeadId> {
+    let changed = lead.map(|lead| match lead {
+        Change::New(lead) | Change::Changed(lead) => lead.id,
+    });
+    changed.or(situation.call.lead_id)
+}
+
 fn appointment(
     situation: &Situation<'_>,
     lead: Option<&Change<Lead>>,
     booking: booking::Booking,
 ) -> Appointment {
     let (call, facts) = (&situation.call, &situation.call.facts);
-    let lead_id = lead.map(|lead| match lead {
-        Change::New(lead) | Change::Changed(lead) => lead.id,
-    });
     Appointment {
         id: model::Id::new(Default::default()),
         call_id: Some(call.id),
         contact_id: call.contact_id,
-        lead_id: lead_id.or(call.lead_id),
+        lead_id: lead_id(situation, lead),
         assistant_id: situation.assistant_id,
         title: booking.title,
         attendee_name: booking.attendee_name.or_else(|| facts.caller_name.clone()),

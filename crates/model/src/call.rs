@@ -206,11 +206,11 @@ pub struct Tool {
     pub call_id: Option<String>,
     /// What the assistant passed to it: the JSON it sent, or its text where that is not JSON.
     #[serde(default)]
-    #[schema(value_type = Object, nullable)]
+    #[schema(value_type = serde_json::Value)]
     pub arguments: Option<Value>,
     /// What it answered, likewise.
     #[serde(default)]
-    #[schema(value_type = Object, nullable)]
+    #[schema(value_type = serde_json::Value)]
     pub result: Option<Value>,
     /// Whether it worked; null where the platform does not say.
     #[serde(default)]

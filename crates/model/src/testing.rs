@@ -58,11 +58,13 @@ impl IdGen for CountedIds {
     }
 
     fn fill(&self, bytes: &mut [u8]) {
-        let mut n = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut n = (self.0.fetch_add(1, Ordering::Relaxed) + 1).wrapping_mul(0xD134_2543_DE82_EF95);
         for byte in bytes {
-            // A small linear congruential generator: spread out, and the same in every run.
-            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            *byte = n.to_be_bytes()[0];
+            // SplitMix64: spread out, the same in every run, and neighbours have nothing in common.
+            n = n.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut mixed = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            *byte = (mixed ^ (mixed >> 31)).to_be_bytes()[0];
         }
     }
 }

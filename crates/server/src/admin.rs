@@ -85,7 +85,8 @@ pub(crate) async fn source(
             let connector = connectors::connector(platform).context("--platform: has no webhooks")?;
             let settings = match settings_file {
                 Some(path) => {
-                    serde_json::from_str(&read_file(&path)?).context("--settings-file: is not JSON")?
+                    let text = read_file(&path).context("--settings-file")?;
+                    serde_json::from_str(&text).context("--settings-file: is not JSON")?
                 }
                 None => Value::Null,
             };

@@ -62,6 +62,6 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         limits = limits.shared(Shared::connect(url).context("redis_url")?);
     }
     let openapi = api::openapi::rendered();
-    let state = AppState { store, ingest: Arc::new(ingest), clock, ids, limits: Arc::new(limits), openapi };
+    let state = AppState::new(api::Shared { store, ingest: Arc::new(ingest), clock, ids, limits, openapi });
     Ok(App { state, worker })
 }

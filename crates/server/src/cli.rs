@@ -8,7 +8,7 @@ use crate::span::Span;
 
 /// Your AI voice assistants' calls, contacts, leads and appointments: a REST API and signed webhooks.
 #[derive(Parser)]
-#[command(name = "inboundflow", version, args_conflicts_with_subcommands = true)]
+#[command(name = "inboundflow", version)]
 pub struct Cli {
     /// What to do; `serve` where nothing is said.
     #[command(subcommand)]

@@ -25,10 +25,16 @@ use crate::{
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
-    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    let command = match cli.command {
+        Some(_) if cli.serve.listen.is_some() || cli.serve.public_url.is_some() => {
+            anyhow::bail!("--listen and --public-url belong behind the command: inboundflow serve --listen …")
+        }
+        Some(command) => command,
+        None => Command::Serve(cli.serve),
+    };
     let config = Config::load(cli.options.config.as_deref(), &cli.options, command.serve_options())?;
     if matches!(command, Command::Serve(_) | Command::Demo(_)) {
-        start_logging();
+        start_logging()?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let world = World { clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
@@ -50,19 +56,35 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     })
 }
 
-fn start_logging() {
+/// Our crates. Below `info`, libraries log what passes through them: parameters of statements, phone numbers.
+const OURS: [&str; 7] = ["api", "connectors", "delivery", "inboundflow", "ingest", "model", "store"];
+
+fn start_logging() -> anyhow::Result<()> {
     use std::io::IsTerminal;
 
-    use tracing_subscriber::{EnvFilter, fmt};
-    let filter = EnvFilter::try_from_env("INBOUNDFLOW_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
-    // Where something else logs already (a test), that stays.
-    let _ = fmt()
-        .with_env_filter(filter)
+    use tracing_subscriber::{
+        EnvFilter, Layer,
+        filter::{FilterExt, filter_fn},
+        fmt,
+        layer::SubscriberExt,
+        util::SubscriberInitExt,
+    };
+    let chosen = match std::env::var("INBOUNDFLOW_LOG") {
+        Ok(text) => EnvFilter::try_new(text).context("INBOUNDFLOW_LOG")?,
+        Err(_) => EnvFilter::new("info,refinery_core=warn"),
+    };
+    let may_be_shown = filter_fn(|line| {
+        let name = line.target().split("::").next().unwrap_or_default();
+        *line.level() <= tracing::Level::INFO || OURS.contains(&name)
+    });
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
-        .try_init();
+        .with_filter(chosen.and(may_be_shown));
+    // Where something else logs already (a test), that stays.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+    Ok(())
 }
 
 /// Opens the store that a configuration names.

@@ -11,7 +11,8 @@ use std::{
 };
 
 use model::{
-    Appointment, AssistantId, CallId, CallState, Change, Contact, IdGen, Lead, OrgId, Platform, SourceId, Time,
+    Appointment, AssistantId, CallId, CallState, Change, Contact, IdGen, Lead, OrgId, Platform, SourceId,
+    Time,
 };
 
 use crate::{

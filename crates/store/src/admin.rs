@@ -38,7 +38,8 @@ impl Store {
                     params![made.id, &made.name, made.created_at],
                 )
                 .await?;
-                tx.execute("INSERT INTO org_clocks (org_id, last_stamp) VALUES ($1, 0)", params![made.id]).await?;
+                tx.execute("INSERT INTO org_clocks (org_id, last_stamp) VALUES ($1, 0)", params![made.id])
+                    .await?;
                 sources::insert(tx, &api_source).await
             })
         })

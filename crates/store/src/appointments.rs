@@ -1,6 +1,8 @@
 //! Appointments.
 
-use model::{Appointment, AppointmentId, AppointmentStatus, CallId, Cursor, OrgId, Page, Phone, Platform, Time};
+use model::{
+    Appointment, AppointmentId, AppointmentStatus, CallId, Cursor, OrgId, Page, Phone, Platform, Time,
+};
 
 use crate::{
     Listed, OrgStore, Result,
@@ -57,7 +59,7 @@ impl OrgStore {
     pub async fn get_appointment(&self, id: AppointmentId) -> Result<Option<Appointment>> {
         let org = self.org;
         self.store
-            .read(move |tx| {
+            .peek(move |tx| {
                 Box::pin(async move {
                     let sql = format!("SELECT {COLUMNS} FROM appointments WHERE id = $1 AND org_id = $2");
                     tx.first(&sql, params![id, org], read).await
@@ -93,9 +95,10 @@ impl OrgStore {
 
 /// The appointments that a call made, each with the use of the tool that made it.
 pub(crate) async fn of_call(tx: &mut Tx<'_>, org: OrgId, call: CallId) -> Result<Vec<(String, Appointment)>> {
+    // `>= ''` and not `IS NOT NULL`, for which SQLite would walk all of the organization's appointments.
     let sql = format!(
         "SELECT tool_call_id, {COLUMNS} FROM appointments \
-         WHERE call_id = $1 AND org_id = $2 AND tool_call_id IS NOT NULL"
+         WHERE call_id = $1 AND org_id = $2 AND tool_call_id >= ''"
     );
     tx.query(&sql, params![call, org], |row| Ok((row.get()?, read(row)?))).await
 }

@@ -81,6 +81,7 @@ pub(crate) async fn find_or_insert(
 
 /// Adds one call to an assistant's count, or takes one away.
 pub(crate) async fn count_call(tx: &mut Tx<'_>, org: OrgId, id: AssistantId, change: i64) -> Result<()> {
-    let sql = "UPDATE assistants SET call_count = call_count + CAST($3 AS BIGINT) WHERE id = $1 AND org_id = $2";
+    let sql =
+        "UPDATE assistants SET call_count = call_count + CAST($3 AS BIGINT) WHERE id = $1 AND org_id = $2";
     tx.execute(sql, params![id, org, change]).await.map(drop)
 }

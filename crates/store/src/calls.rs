@@ -1,17 +1,18 @@
 //! Calls: as clients read them, and as the next message is merged into them.
 
 use model::{
-    AssistantId, AssistantRef, Call, CallId, CallState, CallStatus, Completion, Cursor, Direction, Fired, Message, OrgId,
-    Page, Phone, Platform, Ranks, SourceId, Stamp, Transfer, Urgency,
+    AssistantId, AssistantRef, Call, CallId, CallState, CallStatus, Completion, Cursor, Direction, Fired,
+    Message, OrgId, Page, Phone, Platform, Ranks, SourceId, Stamp, Transfer, Urgency,
 };
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::{
     Listed, OrgStore, Result,
     list::ListQuery,
     search::{self, Hit},
     tx::Tx,
-    value::{Cells, params},
+    value::{Cells, Value, params},
 };
 
 /// Which calls are asked for.
@@ -45,8 +46,9 @@ pub struct CallDetail {
     /// The call.
     #[serde(flatten)]
     pub call: Call,
-    /// The conversation turn by turn; null where the platform gave none.
-    pub messages: Option<Vec<Message>>,
+    /// The conversation turn by turn; null where the platform gave none. As it is stored: it goes out as it is.
+    #[schema(value_type = Option<Vec<Message>>)]
+    pub messages: Option<Box<RawValue>>,
 }
 
 const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
@@ -87,7 +89,7 @@ impl OrgStore {
     /// A call with its conversation, if the organization has it.
     pub async fn get_call(&self, id: CallId) -> Result<Option<CallDetail>> {
         let org = self.org;
-        self.store.read(move |tx| Box::pin(async move { detail(tx, org, id).await })).await
+        self.store.peek(move |tx| Box::pin(async move { detail(tx, org, id).await })).await
     }
 
     /// Calls, newest first.
@@ -97,7 +99,8 @@ impl OrgStore {
             .read(move |tx| {
                 Box::pin(async move {
                     let dialect = tx.dialect();
-                    let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
+                    let mut query =
+                        ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
                     query.equals("status", list.status.map(CallStatus::as_str));
                     query.equals("caller_phone", list.phone.as_ref());
                     let words = list.search.as_deref().map(|text| search::query_of(org, text, dialect));
@@ -223,68 +226,93 @@ pub(crate) async fn insert(
     state: &CallState,
     beside: &Beside,
 ) -> Result<i64> {
-    let sql = "INSERT INTO calls (id, org_id, source_id, source, external_id, created_at, updated_at, status, spam, \
-                                  tags, ranks, completion, transfer) \
-               VALUES ($1, $2, $3, $4, $5, $6, $6, 'in-progress', FALSE, '[]', '', 0, 0) RETURNING seq";
+    let texts = Texts::of(state);
+    let mut values = values(org, state, beside, &texts);
     let (source, platform) = source;
-    let params = params![state.id, org, source, platform.as_str(), external_id, beside.updated_at];
-    let seq: Option<i64> = tx.first(sql, params, |row| row.get()).await?;
-    update(tx, org, state, beside).await?;
+    values.extend_from_slice(params![source, platform.as_str(), external_id]);
+    let sql = "INSERT INTO calls (id, org_id, status, ended_reason, caller_phone, caller_address, caller_name, \
+             caller_email, direction, started_at, ended_at, duration_seconds, summary, transcript, recording_url, \
+             transfer_status, transfer_destination, transfer_reason, transferred_at, assistant_external_id, intent, \
+             urgency, captured, carrier_id, ranks, completion, transfer, contact_id, lead_id, completion_due_at, \
+             completed_fired_at, transferred_fired_at, assistant_id, updated_at, created_at, source_id, source, \
+             external_id, spam, tags) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $34, $35, $36, $37, FALSE, '[]') \
+         RETURNING seq";
+    let seq: Option<i64> = tx.first(sql, &values, |row| row.get()).await?;
     seq.ok_or(crate::Error::Stored { what: "call", why: "was not given a number".into() })
 }
 
 /// Writes a call's state.
 pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, state: &CallState, beside: &Beside) -> Result<()> {
-    let facts = &state.facts;
-    let captured = facts.captured.as_ref().map(|map| serde_json::to_string(map).unwrap_or_default());
-    tx.execute(
-        "UPDATE calls SET status = $3, ended_reason = $4, caller_phone = $5, caller_address = $6, caller_name = $7, \
-             caller_email = $8, direction = $9, started_at = $10, ended_at = $11, duration_seconds = $12, \
-             summary = $13, transcript = $14, recording_url = $15, transfer_status = $16, \
+    let texts = Texts::of(state);
+    let sql = "UPDATE calls SET status = $3, ended_reason = $4, caller_phone = $5, caller_address = $6, \
+             caller_name = $7, caller_email = $8, direction = $9, started_at = $10, ended_at = $11, \
+             duration_seconds = $12, summary = $13, transcript = $14, recording_url = $15, transfer_status = $16, \
              transfer_destination = $17, transfer_reason = $18, transferred_at = $19, assistant_external_id = $20, \
              intent = $21, urgency = $22, captured = $23, carrier_id = $24, ranks = $25, completion = $26, \
              transfer = $27, contact_id = $28, lead_id = $29, completion_due_at = $30, completed_fired_at = $31, \
              transferred_fired_at = $32, assistant_id = $33, updated_at = $34 \
-         WHERE id = $1 AND org_id = $2",
-        params![
-            state.id,
-            org,
-            facts.status.unwrap_or(CallStatus::InProgress).as_str(),
-            &facts.ended_reason,
-            &facts.caller_phone,
-            &facts.caller_address,
-            &facts.caller_name,
-            &facts.caller_email,
-            facts.direction.map(Direction::as_str),
-            facts.started_at,
-            facts.ended_at,
-            facts.duration_seconds,
-            &facts.summary,
-            &facts.transcript,
-            &facts.recording_url,
-            &facts.transfer_status,
-            &facts.transfer_destination,
-            &facts.transfer_reason,
-            facts.transferred_at,
-            facts.assistant.as_ref().map(|assistant| assistant.external_id.as_str()),
-            &facts.intent,
-            facts.urgency.map(Urgency::as_str),
-            captured.as_deref(),
-            &facts.carrier_id,
-            &state.ranks.encode(),
-            state.completion as i64,
-            state.transfer as i64,
-            state.contact_id,
-            state.lead_id,
-            state.fired.completion_due_at,
-            state.fired.completed_at,
-            state.fired.transferred_at,
-            beside.assistant_id,
-            beside.updated_at,
-        ],
-    )
-    .await?;
-    Ok(())
+         WHERE id = $1 AND org_id = $2";
+    tx.execute(sql, &values(org, state, beside, &texts)).await.map(drop)
+}
+
+/// What is made into text to be stored.
+struct Texts {
+    captured: Option<String>,
+    ranks: String,
+}
+
+impl Texts {
+    fn of(state: &CallState) -> Self {
+        let captured = state.facts.captured.as_ref();
+        Self {
+            captured: captured.map(|map| serde_json::to_string(map).unwrap_or_default()),
+            ranks: state.ranks.encode(),
+        }
+    }
+}
+
+/// The values of `$1` to `$34`, the same for a new call and for a changed one.
+fn values<'a>(org: OrgId, state: &'a CallState, beside: &Beside, texts: &'a Texts) -> Vec<Value<'a>> {
+    let facts = &state.facts;
+    params![
+        state.id,
+        org,
+        facts.status.unwrap_or(CallStatus::InProgress).as_str(),
+        &facts.ended_reason,
+        &facts.caller_phone,
+        &facts.caller_address,
+        &facts.caller_name,
+        &facts.caller_email,
+        facts.direction.map(Direction::as_str),
+        facts.started_at,
+        facts.ended_at,
+        facts.duration_seconds,
+        &facts.summary,
+        &facts.transcript,
+        &facts.recording_url,
+        &facts.transfer_status,
+        &facts.transfer_destination,
+        &facts.transfer_reason,
+        facts.transferred_at,
+        facts.assistant.as_ref().map(|assistant| assistant.external_id.as_str()),
+        &facts.intent,
+        facts.urgency.map(Urgency::as_str),
+        &texts.captured,
+        &facts.carrier_id,
+        &texts.ranks,
+        state.completion as i64,
+        state.transfer as i64,
+        state.contact_id,
+        state.lead_id,
+        state.fired.completion_due_at,
+        state.fired.completed_at,
+        state.fired.transferred_at,
+        beside.assistant_id,
+        beside.updated_at,
+    ]
+    .to_vec()
 }
 
 /// Writes a call's conversation, over the one that was there.

@@ -42,7 +42,7 @@ impl OrgStore {
     pub async fn get_contact(&self, id: ContactId) -> Result<Option<Contact>> {
         let org = self.org;
         self.store
-            .read(move |tx| {
+            .peek(move |tx| {
                 Box::pin(async move {
                     let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = $1 AND org_id = $2");
                     tx.first(&sql, params![id, org], read).await
@@ -57,7 +57,8 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM contacts"), org, &list.page);
+                    let mut query =
+                        ListQuery::new(&format!("SELECT {COLUMNS} FROM contacts"), org, &list.page);
                     query.equals("phone", list.phone.as_ref());
                     let (sql, params) = query.finish(&list.page);
                     let records = tx.query(&sql, &params, read).await?;

@@ -147,38 +147,27 @@ fn read(row: &mut Cells<'_>) -> Result<Delivery> {
 }
 
 impl Store {
-    /// Takes up to `limit` due deliveries under a lease until `until`, the longest due first, but none of the
-    /// endpoints in `busy`.
+    /// Takes due deliveries under a lease until `until`: for each endpoint as many as `room` says, the longest due
+    /// first. The flag tells whether more are due than there was room for.
     pub async fn claim_deliveries(
         &self,
         owner: Uuid,
         until: Time,
-        limit: usize,
-        busy: Vec<EndpointId>,
-    ) -> Result<Vec<Delivery>> {
+        room: impl Fn(EndpointId) -> usize + Send + 'static,
+    ) -> Result<(Vec<Delivery>, bool)> {
         let now = self.0.clock.now();
         self.write(move |tx| {
             Box::pin(async move {
-                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                let mut values = params![owner, until, now, limit].to_vec();
-                let mut not_busy = String::new();
-                for endpoint in busy {
-                    values.push(endpoint.into());
-                    not_busy.push_str(&format!(" AND endpoint_id <> ${}", values.len()));
+                let (mut claimed, mut is_more) = (Vec::new(), false);
+                let mut last = EndpointId::new(Uuid::nil());
+                while let Some(endpoint) = next_waiting_endpoint(tx, last).await? {
+                    last = endpoint;
+                    let room = room(endpoint);
+                    let taken = claim_of(tx, endpoint, (owner, until), now, room).await?;
+                    is_more |= taken.len() == room;
+                    claimed.extend(taken);
                 }
-                let sql = format!(
-                    "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = $1, lease_until = $2 \
-                     WHERE id IN (SELECT id FROM deliveries WHERE due_at <= $3{not_busy} ORDER BY due_at LIMIT $4 {}) \
-                     RETURNING id",
-                    tx.dialect().skip_locked()
-                );
-                let taken = tx.query(&sql, &values, |row| row.get::<DeliveryId>()).await?;
-                let mut deliveries = Vec::with_capacity(taken.len());
-                let sql = format!("{DELIVERY} WHERE d.id = $1");
-                for id in taken {
-                    deliveries.extend(tx.first(&sql, params![id], read).await?);
-                }
-                Ok(deliveries)
+                Ok((claimed, is_more))
             })
         })
         .await
@@ -207,7 +196,7 @@ impl Store {
                                due_at = $2, lease_owner = NULL, lease_until = NULL \
                            WHERE lease_until < $1";
                 let released = tx.execute(sql, params![before, now]).await?;
-                tx.waiting |= released > 0;
+                tx.left.others |= released > 0;
                 Ok(released)
             })
         })
@@ -251,6 +240,41 @@ impl Store {
         })
         .await
     }
+}
+
+/// The endpoint after `last` that has deliveries waiting. One step along an index, however many those are: asking for
+/// all such endpoints at once would read every waiting delivery.
+async fn next_waiting_endpoint(tx: &mut Tx<'_>, last: EndpointId) -> Result<Option<EndpointId>> {
+    let sql = "SELECT endpoint_id FROM deliveries WHERE due_at IS NOT NULL AND endpoint_id > $1 \
+               ORDER BY endpoint_id LIMIT 1";
+    tx.first(sql, params![last], |row| row.get()).await
+}
+
+async fn claim_of(
+    tx: &mut Tx<'_>,
+    endpoint: EndpointId,
+    (owner, until): (Uuid, Time),
+    now: Time,
+    room: usize,
+) -> Result<Vec<Delivery>> {
+    if room == 0 {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = $1, lease_until = $2 \
+         WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = $3 AND due_at <= $4 ORDER BY due_at LIMIT $5 {}) \
+         RETURNING id",
+        tx.dialect().skip_locked()
+    );
+    let limit = i64::try_from(room).unwrap_or(i64::MAX);
+    let taken =
+        tx.query(&sql, params![owner, until, endpoint, now, limit], |row| row.get::<DeliveryId>()).await?;
+    let mut deliveries = Vec::with_capacity(taken.len());
+    let sql = format!("{DELIVERY} WHERE d.id = $1");
+    for id in taken {
+        deliveries.extend(tx.first(&sql, params![id], read).await?);
+    }
+    Ok(deliveries)
 }
 
 async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, attempt: &Attempt) -> Result<()> {
@@ -303,10 +327,14 @@ async fn write_step(
 /// is called off.
 async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
     let sql = "UPDATE endpoints SET state = 'gone', updated_at = $3 WHERE id = $1 AND org_id = $2";
-    tx.execute(sql, params![endpoint, org, now]).await?;
-    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = $3 \
-               WHERE endpoint_id = $1 AND org_id = $2 AND due_at IS NOT NULL";
-    tx.execute(sql, params![endpoint, org, now]).await.map(drop)
+    if tx.execute(sql, params![endpoint, org, now]).await? == 0 {
+        return Ok(());
+    }
+    // The endpoint is the organization's, as its own statement above saw to; naming the organization here too would
+    // make SQLite walk all of its deliveries instead of those that are due.
+    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = $2 \
+               WHERE endpoint_id = $1 AND due_at > 0";
+    tx.execute(sql, params![endpoint, now]).await.map(drop)
 }
 
 impl OrgStore {

@@ -63,7 +63,9 @@ impl Error {
             Self::Commit(error) => sqlite(error),
             Self::Postgres(error) => error.is_closed() || error.code().is_none(),
             Self::Pool(_) | Self::Dropped => true,
-            Self::Migration(_) | Self::Stored { .. } | Self::Address(_) | Self::Io(_) | Self::Panicked => false,
+            Self::Migration(_) | Self::Stored { .. } | Self::Address(_) | Self::Io(_) | Self::Panicked => {
+                false
+            }
         }
     }
 }

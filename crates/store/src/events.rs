@@ -5,8 +5,7 @@ use std::sync::Arc;
 use model::{CallId, DeliveryId, EventId, EventType, IdGen, OrgId, Time};
 
 use crate::{
-    Result,
-    endpoints,
+    Result, endpoints,
     outbox::{Attached, Delivery, Leased},
     stamps::Stamps,
     tx::Tx,
@@ -59,7 +58,7 @@ pub(crate) async fn insert(
         insert_delivery(tx, &delivery, lease, now, stamps).await?;
         match slot {
             Some((_, slot)) => tx.leased.push(Leased { delivery, slot: Some(slot) }),
-            None => tx.waiting = true,
+            None => tx.left.endpoints.push(delivery.endpoint.id),
         }
     }
     Ok(())

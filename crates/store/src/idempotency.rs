@@ -2,11 +2,7 @@
 
 use model::{OrgId, Time};
 
-use crate::{
-    Result,
-    tx::Tx,
-    value::params,
-};
+use crate::{Result, tx::Tx, value::params};
 
 /// A request's `Idempotency-Key`, with what tells the same request from another.
 #[derive(Clone, Debug)]

@@ -60,8 +60,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 5] =
-        [Self::Accepted, Self::Duplicate, Self::Ignored, Self::Rejected, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Accepted, Self::Duplicate, Self::Ignored, Self::Rejected, Self::Failed];
 
     /// The word in the database and in listings.
     pub const fn as_str(self) -> &'static str {

@@ -2,7 +2,10 @@
 
 use model::{ApiKey, KeyId, OrgId, Time};
 
-use crate::{OrgStore, Result, Store, value::{Cells, params}};
+use crate::{
+    OrgStore, Result, Store,
+    value::{Cells, params},
+};
 
 /// An API key as it is stored.
 #[derive(Clone, Debug)]
@@ -62,7 +65,7 @@ impl Store {
     /// The record that a key names by its key id. Whether the key is that one, is for the caller to prove.
     pub async fn find_key(&self, key_id: &str) -> Result<Option<KeyRecord>> {
         let key_id = key_id.to_owned();
-        self.read(move |tx| {
+        self.peek(move |tx| {
             Box::pin(async move {
                 let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE key_id = $1");
                 tx.first(&sql, params![&key_id], read).await
@@ -146,7 +149,8 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE org_id = $1 ORDER BY created_at DESC");
+                    let sql =
+                        format!("SELECT {COLUMNS} FROM api_keys WHERE org_id = $1 ORDER BY created_at DESC");
                     tx.query(&sql, params![org], read).await
                 })
             })

@@ -47,7 +47,7 @@ impl OrgStore {
     /// A lead, if the organization has it.
     pub async fn get_lead(&self, id: LeadId) -> Result<Option<Lead>> {
         let org = self.org;
-        self.store.read(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await
+        self.store.peek(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await
     }
 
     /// Leads, newest first.

@@ -23,9 +23,9 @@ mod list;
 mod migrate;
 pub mod outbox;
 mod postgres;
+mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
-mod search;
 mod settle;
 mod sources;
 mod sqlite;
@@ -157,7 +157,9 @@ impl Store {
     /// Fails unless the database answers.
     pub async fn check(&self) -> Result<()> {
         self.read(|tx| {
-            Box::pin(async move { tx.first("SELECT 1 FROM org_clocks LIMIT 1", &[], |_| Ok(())).await.map(drop) })
+            Box::pin(
+                async move { tx.first("SELECT 1 FROM org_clocks LIMIT 1", &[], |_| Ok(())).await.map(drop) },
+            )
         })
         .await
     }
@@ -169,6 +171,18 @@ impl Store {
     {
         match &self.0.database {
             Database::Sqlite(sqlite) => sqlite.read(operation).await,
+            Database::Postgres(postgres) => postgres.read(operation).await,
+        }
+    }
+
+    /// A read of a single record by its key.
+    async fn peek<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx<'_>) -> Work<'t, T> + Send + 'static,
+    {
+        match &self.0.database {
+            Database::Sqlite(sqlite) => sqlite.peek(operation).await,
             Database::Postgres(postgres) => postgres.read(operation).await,
         }
     }

@@ -21,7 +21,10 @@ pub(crate) fn sqlite(path: &Path) -> Result<()> {
             // Another process (a command beside a starting server) may have taken the same step at the same moment.
             Err(_) if tries < 3 => {
                 tries += 1;
-                #[expect(clippy::disallowed_methods, reason = "at start, before there is anything to keep waiting")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "at start, before there is anything to keep waiting"
+                )]
                 thread::sleep(Duration::from_millis(200));
             }
             Err(error) => return Err(error.into()),
@@ -71,9 +74,14 @@ mod tests {
         let mut table = String::new();
         for line in sql.lines() {
             if let Some(rest) = line.strip_prefix("CREATE ") {
-                table = rest.split_whitespace().find(|word| word.contains('_') || word.ends_with('s')).unwrap_or("").into();
+                table = rest
+                    .split_whitespace()
+                    .find(|word| word.contains('_') || word.ends_with('s'))
+                    .unwrap_or("")
+                    .into();
                 names.push(rest.trim_end_matches(" (").replace("VIRTUAL ", ""));
-            } else if let Some(column) = line.strip_prefix("    ").filter(|_| !table.contains("call_search")) {
+            } else if let Some(column) = line.strip_prefix("    ").filter(|_| !table.contains("call_search"))
+            {
                 let words: Vec<&str> = column.split_whitespace().collect();
                 let constraint = column.contains("NOT NULL");
                 if !column.starts_with("--") {

@@ -6,7 +6,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use model::{DeliveryId, EndpointId, EventId, OrgId, Time};
@@ -95,8 +98,19 @@ pub struct Attached {
     pub lease_micros: i64,
     /// A free slot for a delivery to the endpoint, if there is one.
     pub reserve: Box<dyn Fn(EndpointId) -> Option<Slot> + Send + Sync>,
+    /// Whether so many slots of the endpoint are free that claiming for it is worth a write.
+    pub has_room: Box<dyn Fn(EndpointId) -> bool + Send + Sync>,
     /// Where leased deliveries go.
     pub sender: mpsc::UnboundedSender<Leased>,
+}
+
+/// What a transaction left for a worker to claim.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Endpoints that had no slot free for a delivery.
+    pub(crate) endpoints: Vec<EndpointId>,
+    /// Whether there is something else, whichever endpoints it is for.
+    pub(crate) others: bool,
 }
 
 /// Hands deliveries from committed transactions to the worker.
@@ -104,6 +118,7 @@ pub struct Attached {
 pub struct Outbox {
     attached: RwLock<Option<Arc<Attached>>>,
     due: Notify,
+    backlog: AtomicBool,
 }
 
 impl Outbox {
@@ -127,19 +142,33 @@ impl Outbox {
         self.due.notify_one();
     }
 
+    /// Whether deliveries may wait for a slot, so that one that becomes free is worth a claim.
+    pub fn has_backlog(&self) -> bool {
+        self.backlog.load(Ordering::Acquire)
+    }
+
+    /// Says whether deliveries wait for a slot. A worker says no before it claims, and yes where it found more than
+    /// it had slots for; so what is left in between is not overlooked.
+    pub fn set_backlog(&self, waits: bool) {
+        self.backlog.store(waits, Ordering::Release);
+    }
+
     pub(crate) fn attached(&self) -> Option<Arc<Attached>> {
         self.attached.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// After a commit: hands over what the transaction leased, and wakes the worker for what it left waiting.
-    pub(crate) fn committed(&self, leased: Vec<Leased>, waiting: bool) {
-        if let Some(worker) = self.attached() {
-            for delivery in leased {
-                // A worker that has just gone leaves its leases to run out, as after a crash.
-                let _ = worker.sender.send(delivery);
-            }
+    /// After a commit: hands over what the transaction leased, and wakes the worker for what it left. For an endpoint
+    /// whose slots are all taken there is nothing to claim yet: the tries that take them wake the worker at their end.
+    pub(crate) fn committed(&self, leased: Vec<Leased>, left: &Left) {
+        let Some(worker) = self.attached() else { return };
+        for delivery in leased {
+            // A worker that has just gone leaves its leases to run out, as after a crash.
+            let _ = worker.sender.send(delivery);
         }
-        if waiting {
+        if !left.endpoints.is_empty() {
+            self.set_backlog(true);
+        }
+        if left.others || left.endpoints.iter().any(|endpoint| (worker.has_room)(*endpoint)) {
             self.wake();
         }
     }

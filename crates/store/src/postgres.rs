@@ -60,10 +60,10 @@ impl Postgres {
         let transaction = client.transaction().await?;
         let mut tx = Tx::postgres(&transaction);
         let value = operation(&mut tx).await?;
-        let (leased, waiting) = (std::mem::take(&mut tx.leased), tx.waiting);
+        let (leased, left) = (std::mem::take(&mut tx.leased), std::mem::take(&mut tx.left));
         drop(tx);
         transaction.commit().await?;
-        outbox.committed(leased, waiting);
+        outbox.committed(leased, &left);
         Ok(value)
     }
 }

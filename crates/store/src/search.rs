@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use model::{Call, OrgId, Phone};
 use serde::Serialize;
-use utoipa::ToSchema;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
 
@@ -60,13 +60,11 @@ fn org_token(org: OrgId) -> String {
 
 /// Runs of letters and digits, in lower case and without accents.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !in_word(c)).filter(|word| !word.is_empty()).filter_map(
-        |word| {
-            let mut folded = fold(word);
-            folded.truncate(floor_boundary(&folded, folded.len().min(WORD_BYTES)));
-            (!folded.is_empty()).then_some(folded)
-        },
-    )
+    text.split(|c: char| !in_word(c)).filter(|word| !word.is_empty()).filter_map(|word| {
+        let mut folded = fold(word);
+        folded.truncate(floor_boundary(&folded, folded.len().min(WORD_BYTES)));
+        (!folded.is_empty()).then_some(folded)
+    })
 }
 
 /// A word in lower case and without accents.
@@ -187,7 +185,10 @@ mod tests {
     fn a_search_cannot_speak_the_database_s_language() {
         let org = OrgId::new(uuid::Uuid::nil());
         let query = query_of(org, "a\" OR \"b | c:* ' & !d", Dialect::Sqlite).expect("words");
-        assert_eq!(query, format!("\"{}\" AND \"a\" AND \"or\" AND \"b\" AND \"c\" AND \"d\"*", org_token(org)));
+        assert_eq!(
+            query,
+            format!("\"{}\" AND \"a\" AND \"or\" AND \"b\" AND \"c\" AND \"d\"*", org_token(org))
+        );
         assert_eq!(query_of(org, " ,. ", Dialect::Postgres), None);
     }
 }

@@ -4,7 +4,7 @@ use model::{Appointment, AssistantId, CallState, Contact, Field, Lead, OrgId, Pl
 
 use crate::{
     Result,
-    accept::{Context, Decision, Origin, OrgSettings, Situation, guarded},
+    accept::{Context, Decision, OrgSettings, Origin, Situation, guarded},
     appointments, assistants,
     calls::{self, Beside, Stored},
     contacts, events, leads,

@@ -87,7 +87,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, source: &Source) -> Result<()> {
 impl Store {
     /// The source that a platform's webhook names in its address. Its secret proves the rest.
     pub async fn find_source(&self, id: SourceId) -> Result<Option<Source>> {
-        self.read(move |tx| {
+        self.peek(move |tx| {
             Box::pin(async move {
                 let sql = format!("SELECT {COLUMNS} FROM sources WHERE id = $1 AND deleted_at IS NULL");
                 tx.first(&sql, params![id], read).await

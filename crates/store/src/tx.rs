@@ -15,7 +15,7 @@ use tokio_postgres::types::ToSql;
 use crate::{
     dialect::Dialect,
     error::{Error, Result},
-    outbox::Leased,
+    outbox::{Leased, Left},
     value::{Cells, Row, Value},
 };
 
@@ -28,8 +28,8 @@ pub(crate) struct Tx<'c> {
     /// Deliveries that this transaction leased to this process: handed over when it has committed, dropped (and
     /// their slots freed) when it has not.
     pub(crate) leased: Vec<Leased>,
-    /// Whether the transaction left deliveries that wait for a worker.
-    pub(crate) waiting: bool,
+    /// What the transaction left for a worker to claim.
+    pub(crate) left: Left,
 }
 
 enum Connection<'c> {
@@ -41,7 +41,7 @@ enum Connection<'c> {
 
 impl<'c> Tx<'c> {
     fn over(connection: Connection<'c>) -> Self {
-        Self { connection, leased: Vec::new(), waiting: false }
+        Self { connection, leased: Vec::new(), left: Left::default() }
     }
 
     pub(crate) fn sqlite(connection: &'c mut rusqlite::Connection) -> Self {

@@ -162,7 +162,8 @@ impl<'a> Cells<'a> {
     /// The next cell, which holds the word of an enumeration.
     pub(crate) fn word<T>(&mut self, what: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
         let text: String = self.get()?;
-        parse(&text).ok_or_else(|| Error::Stored { what, why: format!("`{text}` is not a word of this version") })
+        parse(&text)
+            .ok_or_else(|| Error::Stored { what, why: format!("`{text}` is not a word of this version") })
     }
 
     /// The next cell, which holds the word of an enumeration or nothing.
@@ -186,7 +187,10 @@ impl<'a> Cells<'a> {
     }
 
     /// The next cell, which holds JSON or nothing.
-    pub(crate) fn json_or_null<T: serde::de::DeserializeOwned>(&mut self, what: &'static str) -> Result<Option<T>> {
+    pub(crate) fn json_or_null<T: serde::de::DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<Option<T>> {
         let text: Option<String> = self.get()?;
         text.map(|text| serde_json::from_str(&text))
             .transpose()

@@ -4,7 +4,7 @@ use model::{
     AssistantRef, CallStatus, Change, Completion, Direction, Facts, Message, Phone, Stage, Time, Transfer,
     Urgency,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
@@ -34,6 +34,7 @@ pub(crate) struct NewCall {
     /// When it ended.
     ended_at: Option<Time>,
     /// Whole seconds; from start to end where it is absent.
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 8_640_000)]
     duration_seconds: Option<i64>,
     /// What the call was about.
@@ -145,17 +146,25 @@ impl NewCall {
     }
 }
 
+/// A whole number in any way of writing it: JSON has one kind of number, and some languages write 30 as `30.0`.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    if number.fract() != 0.0 || number.abs() > 1e15 {
+        return Err(de::Error::custom("must be a whole number from 0 to 8640000"));
+    }
+    Ok(Some(number as i64))
+}
+
 fn wrong(field: &str, why: &str) -> ApiError {
     ApiError::bad_request(format!("Wrong field `{field}`: {why}"))
 }
 
 /// Close enough: whether an address exists is only known by writing to it.
 fn is_email(text: &str) -> bool {
-    text.is_empty()
-        || text.rsplit_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
-            && !text.chars().any(char::is_control)
+    text.rsplit_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+        && !text.chars().any(char::is_control)
 }
 
 fn is_web_address(text: &str) -> bool {
-    text.is_empty() || url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }

@@ -78,7 +78,7 @@ CREATE TABLE inbox (
     body_hash BLOB NOT NULL
 );
 CREATE INDEX inbox_by_source ON inbox (source_id, received_at);
-CREATE INDEX inbox_by_hash ON inbox (source_id, body_hash);
+CREATE INDEX inbox_by_hash ON inbox (source_id, body_hash, received_at);
 
 CREATE TABLE assistants (
     id BLOB PRIMARY KEY,
@@ -271,6 +271,7 @@ CREATE TABLE deliveries (
     updated_at INTEGER NOT NULL
 );
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_due_by_endpoint ON deliveries (endpoint_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE lease_until IS NOT NULL;
 CREATE UNIQUE INDEX deliveries_by_created ON deliveries (org_id, created_at);
 

@@ -1,1 +1,13 @@
-//! Tests.
+//! The real binary as a process of its own: what it promises to whoever starts, stops, asks or kills it.
+
+mod cli;
+mod config;
+mod crash;
+mod demo;
+mod drain;
+mod receiver;
+mod retries;
+mod scene;
+mod secrets;
+mod server;
+mod single;

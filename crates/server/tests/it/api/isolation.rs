@@ -1,0 +1,173 @@
+//! Nobody sees another's data: a walk over every operation that the description has.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use http::Method;
+use model::Platform;
+use serde_json::{Value, json};
+use store::NewKey;
+
+use crate::support::{Org, Setup, TestApp, booking, on_both_with, report};
+
+/// How an operation is walked.
+enum Row {
+    /// A record by id: another organization's is not found.
+    Record(&'static str),
+    /// A list: another organization's records are not in it.
+    List,
+    /// It writes: what is written is the caller's own, even with another organization's names for things.
+    Write(fn() -> Value),
+    /// Not under `/v1`: a key has no meaning there.
+    Open,
+}
+
+fn table() -> BTreeMap<&'static str, Row> {
+    let same_name =
+        || json!({"external_id": "theirs", "caller_phone": "+14155550142", "caller_name": "Mine"});
+    BTreeMap::from([
+        ("GET /v1/calls", Row::List),
+        ("POST /v1/calls", Row::Write(same_name)),
+        ("GET /v1/calls/{id}", Row::Record("calls")),
+        ("GET /v1/contacts", Row::List),
+        ("GET /v1/contacts/{id}", Row::Record("contacts")),
+        ("GET /v1/leads", Row::List),
+        ("GET /v1/leads/{id}", Row::Record("leads")),
+        ("GET /v1/appointments", Row::List),
+        ("GET /v1/appointments/{id}", Row::Record("appointments")),
+        ("GET /v1/assistants", Row::List),
+        ("POST /ingest/{platform}/{source_id}", Row::Open),
+        ("GET /healthz", Row::Open),
+        ("GET /readyz", Row::Open),
+    ])
+}
+
+fn operations() -> Vec<(String, Method, String)> {
+    let document = api::openapi::document();
+    let paths = document["paths"].as_object().expect("paths");
+    let each = paths.iter().flat_map(|(path, item)| {
+        let methods =
+            ["get", "post", "put", "patch", "delete"].into_iter().filter(|method| item.get(method).is_some());
+        methods.map(move |method| {
+            let method: Method = method.to_uppercase().parse().expect("a method");
+            (format!("{method} {path}"), method, path.clone())
+        })
+    });
+    each.collect()
+}
+
+/// An organization with one record of every kind.
+async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'static str, String>) {
+    let org = app.org(name).await;
+    let source = org.source(Platform::Vapi).await;
+    source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
+    let client = app.key(&org);
+    client.write_call(json!({"external_id": "theirs", "summary": "Written"})).await;
+    let mut ids = BTreeMap::new();
+    for kind in ["calls", "contacts", "leads", "appointments"] {
+        let list = client.data(&format!("/v1/{kind}")).await;
+        ids.insert(kind, list[0]["id"].as_str().unwrap_or_else(|| panic!("a record in {kind}")).to_owned());
+    }
+    (org, ids)
+}
+
+#[test]
+fn every_operation_has_a_row_in_the_walk() {
+    let documented: Vec<_> = operations().into_iter().map(|(name, ..)| name).collect();
+    let table = table();
+    let without_row: Vec<_> = documented.iter().filter(|name| !table.contains_key(name.as_str())).collect();
+    assert!(without_row.is_empty(), "new operations need a row in `table` above: {without_row:?}");
+    let gone: Vec<_> = table.keys().filter(|name| !documented.iter().any(|known| known == *name)).collect();
+    assert!(gone.is_empty(), "rows without an operation: {gone:?}");
+}
+
+#[test]
+fn no_operation_answers_without_a_good_key() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let (org, ids) = org_with_everything(app, "Theirs").await;
+        let key = async |expires_at| {
+            let new = NewKey { name: "walk".into(), expires_at, rate_limit: None };
+            org.records.create_key(new).await.expect("a key")
+        };
+        let ((revoked, revoked_key), (_, expired_key)) = (key(None).await, key(Some(app.now())).await);
+        app.store.revoke_key(revoked.id).await.expect("a write");
+        let table = table();
+        for (name, method, path) in operations() {
+            let row = &table[name.as_str()];
+            if matches!(row, Row::Open) {
+                continue;
+            }
+            assert!(path.starts_with("/v1/"), "{name} is open only if it is not under /v1");
+            let path = match row {
+                Row::Record(kind) => path.replace("{id}", &ids[kind]),
+                _ => path,
+            };
+            for client in [app.anon(), app.bearer(revoked_key.reveal()), app.bearer(expired_key.reveal())] {
+                let body = b"{}".to_vec();
+                let answer =
+                    client.send(method.clone(), &path, &[("content-type", "application/json")], body).await;
+                assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "unauthorized"), "{name}");
+                // Not so many failures in a minute that the limit speaks instead.
+                app.clock.advance(Duration::from_secs(20));
+            }
+        }
+        assert_eq!(
+            app.key(&org).data("/v1/calls").await.as_array().map(Vec::len),
+            Some(2),
+            "and nothing was written"
+        );
+    });
+}
+
+#[test]
+fn no_operation_shows_or_changes_another_organization_s_records() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let (theirs, their_ids) = org_with_everything(app, "Theirs").await;
+        let mine = app.org("Mine").await;
+        let (client, table) = (app.key(&mine), table());
+        let before = everything(app, &theirs).await;
+        // Writes come last, so that the lists before them are empty.
+        let mut operations = operations();
+        operations.sort_by_key(|(name, ..)| matches!(table[name.as_str()], Row::Write(_)));
+        for (name, method, path) in operations {
+            match &table[name.as_str()] {
+                Row::Record(kind) => {
+                    let path = path.replace("{id}", &their_ids[kind]);
+                    let (their, none) = (
+                        client.send(method.clone(), &path, &[], Vec::new()).await,
+                        path.replace(&their_ids[kind], "0197a3c4-0000-7000-8000-00000000dead"),
+                    );
+                    let nobody_s = client.send(method, &none, &[], Vec::new()).await;
+                    assert_eq!(
+                        their.error(),
+                        nobody_s.error(),
+                        "{name} must not tell that the id is somebody's"
+                    );
+                    assert_eq!(their.status, 404, "{name}");
+                }
+                Row::List => {
+                    for filter in ["", "?q=boiler", "?phone=%2B14155550142", "?since=2000-01-01T00:00:00Z"] {
+                        let answer = client.get(&format!("{path}{filter}")).await;
+                        if answer.status == 200 {
+                            assert_eq!(answer.json()["data"], json!([]), "{name}{filter}");
+                        }
+                    }
+                }
+                Row::Write(body) => {
+                    let answer = client.post(&path, &body()).await;
+                    assert_eq!(answer.status, 201, "{name} must not find the other's: {}", answer.shown());
+                    assert_eq!(everything(app, &theirs).await, before, "{name}");
+                }
+                Row::Open => {}
+            }
+        }
+        assert_eq!(everything(app, &theirs).await, before);
+    });
+}
+
+async fn everything(app: &TestApp, org: &Org) -> Vec<Value> {
+    let mut all = Vec::new();
+    for kind in ["calls", "contacts", "leads", "appointments", "assistants"] {
+        all.push(app.key(org).data(&format!("/v1/{kind}")).await);
+    }
+    all
+}

@@ -1,0 +1,81 @@
+//! The description of the interface: as committed, as served, and as OpenAPI has it.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::support::on_both;
+
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+
+#[test]
+fn the_committed_description_is_the_product_s() {
+    let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
+    assert!(
+        committed.trim_end() == api::openapi::rendered().trim_end(),
+        "docs/openapi.json is not what the code says. Run: cargo run -- openapi > docs/openapi.json"
+    );
+}
+
+#[test]
+fn the_description_is_served_to_everybody() {
+    on_both(async |app| {
+        let answer = app.anon().get("/openapi.json").await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
+        assert_eq!(answer.bytes, api::openapi::rendered().as_bytes());
+    });
+}
+
+/// Schemathesis checks the rest against the meta-schema before it does anything.
+#[test]
+fn the_description_names_every_webhook_with_its_body() {
+    let document = api::openapi::document();
+    assert_eq!(
+        document["openapi"].as_str().expect("a version").rsplit_once('.').map(|(version, _)| version),
+        Some("3.1")
+    );
+    let webhooks = document["webhooks"].as_object().expect("webhooks");
+    let bodies = webhooks.iter().map(|(event, path)| {
+        let schema = &path["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let name = schema.as_str().and_then(|name| name.rsplit('/').next()).expect("a reference");
+        let body = &document["components"]["schemas"][name];
+        let fields: Vec<_> = body["properties"].as_object().expect("properties").keys().cloned().collect();
+        format!("{event}: {name} {}; data {}", fields.join(" "), data_fields(&document, body))
+    });
+    assert_snapshot!(bodies.collect::<Vec<_>>().join("\n"), @"
+    call.completed: Webhook_CallCompleted data delivery_id event organization_id timestamp; data call_id caller_email caller_name caller_phone duration_seconds ended_at intent recording_url started_at summary transcript urgency
+    call.transferred: Webhook_CallTransferred data delivery_id event organization_id timestamp; data call_id caller_name caller_phone summary transfer_destination transfer_reason transfer_status transferred_at
+    appointment.booked: Webhook_AppointmentBooked data delivery_id event organization_id timestamp; data appointment_id attendee_email attendee_name attendee_phone call_id contact_id ends_at location notes starts_at time_zone title
+    lead.created: Webhook_LeadCreated data delivery_id event organization_id timestamp; data call_id contact_id email intent lead_id name phone summary urgency
+    ");
+}
+
+fn data_fields(document: &Value, body: &Value) -> String {
+    let mut data = &body["properties"]["data"];
+    if let Some(name) = data["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+        data = &document["components"]["schemas"][name];
+    }
+    data["properties"].as_object().expect("properties").keys().cloned().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = api::openapi::document();
+    let mut missing = Vec::new();
+    visit(&document, &mut |value| {
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str)
+            && document.pointer(&reference.trim_start_matches('#').replace("%20", " ")).is_none()
+        {
+            missing.push(reference.to_owned());
+        }
+    });
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+fn visit(value: &Value, look: &mut impl FnMut(&Value)) {
+    look(value);
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| visit(value, look)),
+        Value::Object(fields) => fields.values().for_each(|value| visit(value, look)),
+        _ => {}
+    }
+}

@@ -1,0 +1,22 @@
+"""What Schemathesis cannot know: the formats of ours."""
+
+import base64
+
+import schemathesis
+from hypothesis import strategies as st
+
+E164 = st.from_regex(r"\+1415555[0-9]{4}", fullmatch=True)
+
+CURSORS = st.integers(min_value=0, max_value=999_999).map(
+    lambda micros: base64.urlsafe_b64encode(
+        b'{"created_at":"2026-02-24T21:00:00.%06dZ"}' % micros
+    )
+    .rstrip(b"=")
+    .decode()
+)
+
+HTTP_URLS = st.from_regex(r"https?://[a-z]{1,10}\.example/[a-z0-9]{0,10}", fullmatch=True)
+
+schemathesis.openapi.format("e164", E164)
+schemathesis.openapi.format("cursor", CURSORS)
+schemathesis.openapi.format("http-url", HTTP_URLS)

@@ -1,0 +1,77 @@
+//! Webhooks that fail, and webhooks that must not be sent.
+
+use std::collections::HashSet;
+
+use super::{
+    receiver::Reply,
+    scene::{Scene, text},
+    server::{Kind, PATIENCE, Server, until},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_webhook_is_sent_again_with_the_same_body_and_a_new_timestamp_on_sqlite() {
+    send_again(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_webhook_is_sent_again_with_the_same_body_and_a_new_timestamp_on_postgres() {
+    send_again(Kind::Postgres).await;
+}
+
+async fn send_again(kind: Kind) {
+    let scene = Scene::set(kind, |number| Reply::with(if number < 2 { 500 } else { 200 })).await;
+    let server = scene.serve(&[("INBOUNDFLOW_DELIVERY__SCHEDULE", "1s,1s")]).await;
+    assert_eq!(scene.post_call(&server, "again").await.expect("an answer"), 200);
+    scene.arrived(3).await;
+    let hooks = scene.receiver.hooks();
+    let distinct = |header: &str| hooks.iter().map(|hook| hook.header(header)).collect::<HashSet<_>>().len();
+    assert!(hooks.iter().all(|hook| hook.body == hooks[0].body), "the same bytes");
+    assert_eq!(hooks[0].json()["delivery_id"], hooks[0].header("x-inboundflow-delivery-id"));
+    assert_eq!((distinct("x-inboundflow-delivery-id"), distinct("webhook-id")), (1, 1));
+    assert_eq!(distinct("x-inboundflow-signature"), 1, "it is over the body alone");
+    assert_eq!((distinct("x-inboundflow-timestamp"), distinct("webhook-timestamp")), (3, 3));
+    assert_eq!(distinct("webhook-signature"), 3, "it is over the timestamp too");
+    let delivery = until("the success is recorded", PATIENCE, async || {
+        scene.deliveries().into_iter().find(|delivery| delivery["state"] == "delivered")
+    })
+    .await;
+    assert_eq!((&delivery["attempts"], &delivery["last_status"]), (&3.into(), &200.into()));
+    assert_eq!(delivery["id"], hooks[0].header("webhook-id"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_is_given_up_after_the_last_step() {
+    let scene = Scene::set(Kind::Sqlite, |_| Reply::with(500)).await;
+    let server = scene.serve(&[("INBOUNDFLOW_DELIVERY__SCHEDULE", "100ms,100ms")]).await;
+    assert_eq!(scene.post_call(&server, "never").await.expect("an answer"), 200);
+    let delivery = until("it is given up", PATIENCE, async || {
+        scene.deliveries().into_iter().find(|delivery| delivery["state"] == "exhausted")
+    })
+    .await;
+    assert_eq!((&delivery["attempts"], scene.receiver.count()), (&3.into(), 3));
+    assert_eq!(delivery["next_attempt_at"], serde_json::Value::Null);
+    assert_eq!(text(&delivery, "last_error"), "the receiver answered 500");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_not_allowed_is_never_dialled_and_the_cause_is_shown() {
+    let scene = Scene::set(Kind::Sqlite, |_| Reply::with(200)).await;
+    let host = format!("https://127.0.0.1:{}/hook", scene.receiver.address.port());
+    let webhook = ["webhook", "create", "--org", &scene.org, "--url", &host, "--events", "all"];
+    let created = scene.home.run(&webhook);
+    assert!(created.status.success() && created.stderr.contains("delivery.allow_targets"), "{created:?}");
+
+    let server = Server::start(&scene.home, &[("INBOUNDFLOW_DELIVERY__SCHEDULE", "100ms")]).await;
+    assert_eq!(scene.post_call(&server, "forbidden").await.expect("an answer"), 200);
+    let deliveries = until("both are given up", PATIENCE, async || {
+        let deliveries = scene.deliveries();
+        let done = deliveries.iter().filter(|delivery| delivery["state"] == "exhausted").count();
+        (done >= 2 && done == deliveries.len()).then_some(deliveries)
+    })
+    .await;
+    for delivery in deliveries {
+        assert!(text(&delivery, "last_error").contains("delivery.allow_targets"), "{delivery}");
+        assert_eq!(delivery["last_status"], serde_json::Value::Null);
+    }
+    assert_eq!(scene.receiver.count(), 0);
+}

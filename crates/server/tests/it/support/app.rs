@@ -1,0 +1,266 @@
+//! The product as one value: requests go in without sockets, time passes when it is told to, and whoever leaves work
+//! undone fails.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use inboundflow::{
+    app::{self, World},
+    config::Config,
+};
+use model::{
+    ApiKey, Clock, OrgId, Platform, SourceId, Time,
+    testing::{CountedIds, ManualClock},
+};
+use serde_json::Value;
+use store::{DeliveryState, Endpoint, NewEndpoint, NewKey, NewSource, OrgStore, Store};
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::{
+    client::Client,
+    database::{Database, Kind},
+    platform::Signing,
+};
+
+/// When every test begins.
+pub(crate) const START: &str = "2026-02-24T21:00:00Z";
+
+/// How long, in real time, work may take to settle.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is set otherwise than by default.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    /// Requests a minute for each key.
+    pub(crate) per_minute: u32,
+    /// When failed deliveries are tried again.
+    pub(crate) schedule: Option<&'static str>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { per_minute: 60, schedule: None }
+    }
+}
+
+impl Setup {
+    /// For tests that ask for more than a client may in a minute.
+    pub(crate) fn unhurried() -> Self {
+        Self { per_minute: 1_000_000, ..Self::default() }
+    }
+}
+
+/// Runs a test on SQLite and on PostgreSQL.
+pub(crate) fn on_both(test: impl AsyncFn(&TestApp)) {
+    on_both_with(Setup::default(), test);
+}
+
+/// Runs a test on both, set up otherwise.
+#[expect(clippy::print_stdout, reason = "shown only where the test fails: on which database it did")]
+pub(crate) fn on_both_with(setup: Setup, test: impl AsyncFn(&TestApp)) {
+    for kind in Kind::BOTH {
+        println!("on {kind:?}");
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
+        // Both databases must give the same bodies: each inline snapshot is compared twice.
+        insta::allow_duplicates! {
+            runtime.block_on(async {
+                let app = TestApp::start(kind, setup).await;
+                test(&app).await;
+                app.finish().await;
+            });
+        }
+    }
+}
+
+/// The product, running in this process.
+pub(crate) struct TestApp {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) router: Router,
+    world: World,
+    config: Config,
+    orgs: std::sync::Mutex<Vec<OrgId>>,
+    stop: watch::Sender<bool>,
+    worker: JoinHandle<()>,
+    completer: JoinHandle<()>,
+    // The last to be dropped: it takes the connections of the others with it.
+    _database: Option<Database>,
+}
+
+impl TestApp {
+    async fn start(kind: Kind, setup: Setup) -> Self {
+        let database = Database::create(kind).await;
+        let clock = Arc::new(ManualClock::new(START.parse().expect("a time")));
+        let world = World { clock: clock.clone(), ids: Arc::new(CountedIds::default()) };
+        let mut config = Config { database_url: Some(database.url()), ..Config::default() };
+        config.rate_limit.per_minute = setup.per_minute;
+        config.delivery.schedule = setup.schedule.map(str::to_owned);
+        // The tests' receivers are on this machine, which webhooks are otherwise kept away from.
+        config.delivery.allow_targets = vec!["127.0.0.1/32".into()];
+        Self::run(world, clock, config, Some(database)).await
+    }
+
+    async fn run(world: World, clock: Arc<ManualClock>, config: Config, database: Option<Database>) -> Self {
+        delivery::client::install_crypto();
+        let url = config.database_url().expect("an address");
+        let store = Store::open(&url, world.clock.clone(), world.ids.clone()).await.expect("a store");
+        let app = app::build(&config, &world, store.clone()).expect("a configuration");
+        let (stop, stopped) = watch::channel(false);
+        let ingest = app.state.ingest.clone();
+        Self {
+            store,
+            clock,
+            router: api::router(app.state),
+            world,
+            config,
+            orgs: std::sync::Mutex::default(),
+            stop,
+            worker: spawn(app.worker.run(stopped)),
+            completer: spawn(async move { ingest.run().await }),
+            _database: database,
+        }
+    }
+
+    /// Another server process over the same database.
+    pub(crate) async fn another(&self) -> Self {
+        Self::run(self.world.clone(), self.clock.clone(), self.config.clone(), None).await
+    }
+
+    /// An organization with a key that has the instance's limit.
+    pub(crate) async fn org(&self, name: &str) -> Org {
+        let org = self.store.create_org(name).await.expect("an organization");
+        self.orgs.lock().expect("the list").push(org.id);
+        let records = self.store.org(org.id);
+        let new = NewKey { name: "test".into(), expires_at: None, rate_limit: None };
+        let (_, key) = records.create_key(new).await.expect("a key");
+        Org { id: org.id, key, records }
+    }
+
+    /// A client with an organization's key.
+    pub(crate) fn key<'a>(&'a self, org: &Org) -> Client<'a> {
+        self.bearer(org.key.reveal())
+    }
+
+    /// A client with whatever it takes for a key.
+    pub(crate) fn bearer(&self, token: &str) -> Client<'_> {
+        Client::new(self, Some(format!("Bearer {token}")))
+    }
+
+    /// A client without a key.
+    pub(crate) fn anon(&self) -> Client<'_> {
+        Client::new(self, None)
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Lets time pass, and what is due at its end happen.
+    pub(crate) async fn tick(&self, by: Duration) {
+        self.clock.advance(by);
+        self.settle().await;
+    }
+
+    /// Lets everything happen that is due now.
+    pub(crate) async fn settle(&self) {
+        let settled = tokio::time::timeout(PATIENCE, async {
+            while let Some(work) = self.due_now().await {
+                tracing::trace!(work, "not settled yet");
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
+        if settled.await.is_err() {
+            panic!("work does not settle: {:?}", self.due_now().await);
+        }
+    }
+
+    async fn due_now(&self) -> Option<String> {
+        let now = self.now();
+        if let Some(due) = self.store.next_completion_due().await.expect("a reading")
+            && due <= now
+        {
+            return Some(format!("a call waits to be told as completed since {due}"));
+        }
+        let due = self.store.next_delivery_due().await.expect("a reading")?;
+        if due <= now {
+            return Some(format!("a delivery is due since {due}"));
+        }
+        self.undone(|state| state == DeliveryState::InFlight).await
+    }
+
+    /// A delivery in one of some states.
+    async fn undone(&self, is_undone: impl Fn(DeliveryState) -> bool) -> Option<String> {
+        let orgs = self.orgs.lock().expect("the list").clone();
+        for org in orgs {
+            let deliveries = self.store.org(org).list_deliveries(10_000).await.expect("a list");
+            if let Some(delivery) = deliveries.into_iter().find(|delivery| is_undone(delivery.state)) {
+                return Some(format!("{delivery:?}"));
+            }
+        }
+        None
+    }
+
+    /// Ends the test: what is owed must have been sent, or given up.
+    pub(crate) async fn finish(self) {
+        self.settle().await;
+        use DeliveryState::{InFlight, Pending, Retrying};
+        let undone = self.undone(|state| [InFlight, Pending, Retrying].contains(&state)).await;
+        assert_eq!(undone, None, "a delivery is left undone");
+        let waiting = self.store.next_completion_due().await.expect("a reading");
+        assert_eq!(waiting, None, "a call still waits to be told as completed");
+        self.stop().await;
+    }
+
+    /// Stops the tasks, whatever they have to do.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.completer.abort();
+        self.worker.await.expect("the worker ends well");
+        let _ = self.completer.await;
+    }
+}
+
+/// An organization.
+pub(crate) struct Org {
+    pub(crate) id: OrgId,
+    pub(crate) key: ApiKey,
+    pub(crate) records: OrgStore,
+}
+
+impl Org {
+    /// A source of a platform, which signs in the platform's usual way.
+    pub(crate) async fn source(&self, platform: Platform) -> Signing {
+        self.source_with(platform, Value::Null).await
+    }
+
+    /// A source with settings.
+    pub(crate) async fn source_with(&self, platform: Platform, settings: Value) -> Signing {
+        let (name, secret) = (platform.as_str().to_owned(), "a platform's secret".to_owned());
+        let new = NewSource { platform, name, secret: secret.clone(), settings };
+        let source = self.records.create_source(new).await.expect("a source");
+        Signing { platform, source: source.id, secret }
+    }
+
+    /// An endpoint that wants every event, signed.
+    pub(crate) async fn endpoint(&self, url: &str) -> Endpoint {
+        let secret = Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+        self.endpoint_with(NewEndpoint { url: url.to_owned(), events: Vec::new(), secret }).await
+    }
+
+    pub(crate) async fn endpoint_with(&self, new: NewEndpoint) -> Endpoint {
+        self.records.create_endpoint(new).await.expect("an endpoint")
+    }
+
+    /// What came in at a source, oldest first: the verdict and its reason.
+    pub(crate) async fn inbox(&self, source: SourceId) -> Vec<(&'static str, Option<String>)> {
+        let mut entries = self.records.list_inbox(source, 100).await.expect("a list");
+        entries.sort_by_key(|entry| entry.id);
+        entries.into_iter().map(|entry| (entry.outcome.as_str(), entry.reason)).collect()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "`TestApp::stop` waits for them")]
+pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(task)
+}
