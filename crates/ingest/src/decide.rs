@@ -217,9 +217,11 @@ fn appointments_of(
             return linked(situation, lead, known).map(|linked| (key, linked, Told::Not));
         }
         let booking = booking::read(tool, &situation.org);
+        if let Some(known) = known.filter(|_| booking.verdict != Verdict::Booked) {
+            return linked(situation, lead, known).map(|linked| (key, linked, Told::Not));
+        }
         let (status, told) = match booking.verdict {
             Verdict::Failed => return None,
-            Verdict::Unclear if known.is_some() => return None,
             Verdict::Unclear => (AppointmentStatus::Unconfirmed, Told::Not),
             Verdict::Booked => (AppointmentStatus::Booked, Told::Now),
         };

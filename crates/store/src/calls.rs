@@ -95,42 +95,40 @@ impl OrgStore {
     /// Calls, newest first.
     pub async fn list_calls(&self, list: ListCalls) -> Result<Listed<ListedCall>> {
         let org = self.org;
-        self.store
-            .read(move |tx| {
-                Box::pin(async move {
-                    let dialect = tx.dialect();
-                    let mut query =
-                        ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
-                    query.equals("status", list.status.map(CallStatus::as_str));
-                    query.equals("caller_phone", list.phone.as_ref());
-                    let words = list.search.as_deref().map(|text| search::query_of(org, text, dialect));
-                    match &words {
-                        Some(Some(words)) => {
-                            query.add_with(|n| format!("seq IN ({})", dialect.with_words(n)), words.into());
-                        }
-                        // A search without a single word finds nothing, rather than everything.
-                        Some(None) => return Ok(Listed { records: Vec::new(), next: None }),
-                        None => {}
-                    }
-                    let (sql, params) = query.finish(&list.page);
-                    let search = list.search.as_deref();
-                    let records = tx
-                        .query(&sql, &params, |row| {
-                            let call = read(row)?;
-                            let hits = search.map(|text| search::hits_in(&call, text));
-                            Ok(ListedCall { call, hits })
-                        })
-                        .await?;
-                    Ok(Listed::cut(records, &list.page, |listed| Cursor(listed.call.created_at)))
-                })
-            })
-            .await
+        if list.search.is_some() {
+            // How many calls have a common word has no bound.
+            return self.store.read(move |tx| Box::pin(async move { find(tx, org, &list).await })).await;
+        }
+        self.store.peek(move |tx| Box::pin(async move { find(tx, org, &list).await })).await
     }
+}
+
+async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls) -> Result<Listed<ListedCall>> {
+    let dialect = tx.dialect();
+    let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
+    query.equals("status", list.status.map(CallStatus::as_str));
+    query.equals("caller_phone", list.phone.as_ref());
+    let words = list.search.as_deref().map(|text| search::query_of(org, text, dialect));
+    match &words {
+        Some(Some(words)) => {
+            query.add_with(|n| format!("seq IN ({})", dialect.with_words(n)), words.into());
+        }
+        // A search without a single word finds nothing, rather than everything.
+        Some(None) => return Ok(Listed { records: Vec::new(), next: None }),
+        None => {}
+    }
+    let (sql, params) = query.finish(&list.page);
+    let records = tx.query(&sql, &params, |row| {
+        let call = read(row)?;
+        let hits = list.search.as_deref().map(|text| search::hits_in(&call, text));
+        Ok(ListedCall { call, hits })
+    });
+    Ok(Listed::cut(records.await?, &list.page, |listed| Cursor(listed.call.created_at)))
 }
 
 pub(crate) async fn detail(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<CallDetail>> {
     let sql = format!(
-        "SELECT {COLUMNS}, m.body FROM calls c LEFT JOIN messages m ON m.call_id = c.id \
+        "SELECT {COLUMNS}, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq \
          WHERE c.id = $1 AND c.org_id = $2"
     );
     tx.first(&sql, params![id, org], |row| {
@@ -152,7 +150,7 @@ const STATE: &str = "c.seq, c.id, c.status, c.ended_reason, c.caller_phone, c.ca
      c.recording_url, c.transfer_status, c.transfer_destination, c.transfer_reason, c.transferred_at, \
      c.assistant_external_id, c.intent, c.urgency, c.captured, c.carrier_id, c.ranks, c.completion, c.transfer, \
      c.contact_id, c.lead_id, c.spam, c.completion_due_at, c.completed_fired_at, c.transferred_fired_at, \
-     c.assistant_id, m.body FROM calls c LEFT JOIN messages m ON m.call_id = c.id";
+     c.assistant_id, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq";
 
 fn read_stored(row: &mut Cells<'_>) -> Result<Stored> {
     let seq = row.get()?;
@@ -316,12 +314,12 @@ fn values<'a>(org: OrgId, state: &'a CallState, beside: &Beside, texts: &'a Text
 }
 
 /// Writes a call's conversation, over the one that was there.
-pub(crate) async fn put_messages(tx: &mut Tx<'_>, id: CallId, messages: &[Message]) -> Result<()> {
+pub(crate) async fn put_messages(tx: &mut Tx<'_>, seq: i64, messages: &[Message]) -> Result<()> {
     let body = serde_json::to_string(messages)
         .map_err(|error| crate::Error::Stored { what: "messages", why: error.to_string() })?;
-    let sql = "INSERT INTO messages (call_id, body) VALUES ($1, $2) \
-               ON CONFLICT (call_id) DO UPDATE SET body = excluded.body";
-    tx.execute(sql, params![id, &body]).await.map(drop)
+    let sql = "INSERT INTO messages (seq, body) VALUES ($1, $2) \
+               ON CONFLICT (seq) DO UPDATE SET body = excluded.body";
+    tx.execute(sql, params![seq, &body]).await.map(drop)
 }
 
 /// Writes the words by which a call is found.

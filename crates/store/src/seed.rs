@@ -100,7 +100,7 @@ impl<'a> Statements<'a> {
                     VALUES (?1, ?2, ?3, 'vapi', ?4, ?5, ?5, ?6, 'customer-ended-call', 'inbound', ?7, ?8, ?9, ?10, \
                         ?11, ?12, ?13, ?14, ?15, 'medium', ?16, ?17, 'bench-assistant', ?18, FALSE, '[]', \
                         '3:633b747057278:75de9f', 2, 0, ?5)";
-        let messages = "INSERT INTO messages (call_id, body) VALUES (?1, ?2)";
+        let messages = "INSERT INTO messages (seq, body) VALUES (last_insert_rowid(), ?1)";
         let contact = "INSERT INTO contacts (id, org_id, name, phone, tags, blocked, call_count, last_call_at, \
                            created_at, updated_at) \
                        VALUES (?1, ?2, ?3, ?4, '[]', FALSE, ?5, ?6, ?6, ?6)";
@@ -154,7 +154,7 @@ impl<'a> Statements<'a> {
             format!("CA{:032x}", random.next()),
             caller.id.uuid().as_bytes(),
         ])?;
-        self.messages.execute(params![call.as_bytes(), conversation.messages_json()?])?;
+        self.messages.execute(params![conversation.messages_json()?])?;
         Ok(())
     }
 }

@@ -108,7 +108,7 @@ async fn write_call_row(
     if let Some(messages) = &call.facts.messages
         && differs(before, &call.ranks, &[Field::Messages])
     {
-        calls::put_messages(tx, call.id, messages).await?;
+        calls::put_messages(tx, seq, messages).await?;
     }
     let worded = [Field::CallerPhone, Field::CallerName, Field::CallerEmail, Field::Summary, Field::Intent];
     if differs(before, &call.ranks, &worded) || differs(before, &call.ranks, &[Field::Transcript]) {

@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, Mutex, TryLockError},
+    sync::{Arc, Mutex, PoisonError, TryLockError},
     thread,
     time::Duration,
 };
@@ -29,8 +29,8 @@ const BUSY: Duration = Duration::from_secs(15);
 pub(crate) struct Sqlite {
     writer: Sender<WriteJob>,
     readers: Sender<ReadJob>,
-    /// Connections for reads of a single record, on the thread that asks.
-    peepholes: Vec<Mutex<Connection>>,
+    /// The reader threads' connections, for bounded reads on the thread that asks.
+    connections: Vec<Arc<Mutex<Connection>>>,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -51,17 +51,18 @@ impl Sqlite {
         let connection = open(path)?;
         thread::Builder::new().name("store-writer".into()).spawn(move || write_loop(connection, &jobs))?;
         let (reads, jobs) = unbounded::<ReadJob>();
+        let mut connections = Vec::with_capacity(readers);
         for number in 0..readers {
-            let mut connection = open_reader(path)?;
+            let connection = Arc::new(Mutex::new(open_reader(path)?));
+            connections.push(connection.clone());
             let jobs: Receiver<ReadJob> = jobs.clone();
             thread::Builder::new().name(format!("store-reader-{number}")).spawn(move || {
                 for job in jobs {
-                    job(&mut connection);
+                    job(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
                 }
             })?;
         }
-        let peepholes = (0..readers).map(|_| Ok(Mutex::new(open_reader(path)?))).collect::<Result<_>>()?;
-        Ok(Self { writer, readers: reads, peepholes })
+        Ok(Self { writer, readers: reads, connections })
     }
 
     /// Runs a read on one of the reader threads.
@@ -80,16 +81,16 @@ impl Sqlite {
         answered.await.map_err(|_| Error::Dropped)?
     }
 
-    /// Runs a read of a single record by its key: at once, on the thread that asks. Such a read takes some
-    /// microseconds, fewer than handing it to another thread and back. Where all connections for it are taken, it
-    /// goes to a reader thread like any other.
+    /// Runs a read of a bounded number of records by an index: at once, on the thread that asks. It takes
+    /// microseconds, of which handing it to another thread and back would be a good part. Where all connections are
+    /// taken, it goes to a reader thread like any other.
     pub(crate) async fn peek<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx<'_>) -> Work<'t, T> + Send + 'static,
     {
-        for peephole in &self.peepholes {
-            let mut connection = match peephole.try_lock() {
+        for connection in &self.connections {
+            let mut connection = match connection.try_lock() {
                 Ok(connection) => connection,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => continue,
@@ -143,8 +144,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
-    // In KiB. Small on purpose: the operating system's cache serves the rest, and the process stays small.
-    connection.pragma_update(None, "cache_size", -2048)?;
+    connection.pragma_update(None, "cache_size", -4096)?;
     connection.pragma_update(None, "analysis_limit", 400)?;
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
@@ -159,6 +159,8 @@ const OPTIMIZE_EVERY: u64 = 10_000;
 
 fn open_reader(path: &Path) -> Result<Connection> {
     let connection = open(path)?;
+    // In KiB: the upper levels of the indexes of a million calls. The operating system's cache serves the rest.
+    connection.pragma_update(None, "cache_size", -8192)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }

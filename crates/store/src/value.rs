@@ -19,6 +19,12 @@ pub(crate) enum Value<'a> {
     Uuid(Uuid),
 }
 
+/// PostgreSQL's text has no NUL. One lost control character is better than a lost call, and both databases should
+/// say the same.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 impl rusqlite::ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let owned = |value: rusqlite::types::Value| Ok(ToSqlOutput::Owned(value));
@@ -26,6 +32,7 @@ impl rusqlite::ToSql for Value<'_> {
             Self::Null => owned(rusqlite::types::Value::Null),
             Self::Int(int) => owned((*int).into()),
             Self::Bool(bool) => owned((*bool).into()),
+            Self::Text(text) if text.contains('\0') => owned(without_nul(text).into()),
             Self::Text(text) => Ok(ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()))),
             Self::Bytes(bytes) => Ok(ToSqlOutput::Borrowed(ValueRef::Blob(bytes))),
             Self::Uuid(uuid) => Ok(ToSqlOutput::Borrowed(ValueRef::Blob(uuid.as_bytes()))),
@@ -43,8 +50,7 @@ impl ToSql for Value<'_> {
             Self::Null => Ok(IsNull::Yes),
             Self::Int(int) => int.to_sql(ty, out),
             Self::Bool(bool) => bool.to_sql(ty, out),
-            // PostgreSQL's text has no NUL; SQLite's does. One lost control character is better than a lost call.
-            Self::Text(text) if text.contains('\0') => text.replace('\0', "\u{fffd}").to_sql(ty, out),
+            Self::Text(text) if text.contains('\0') => without_nul(text).to_sql(ty, out),
             Self::Text(text) => text.to_sql(ty, out),
             Self::Bytes(bytes) => bytes.to_sql(ty, out),
             Self::Uuid(uuid) => uuid.to_sql(ty, out),

@@ -91,7 +91,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // Two builds, lest the features of one end up in the other: what is measured is what is shipped.
     tools::run(&mut cargo(&["build", "--release", "--package", "inboundflow"]))?;
     let mut measuring = cargo(&["run", "--quiet", "--release", "--package", "xtask", "--features", "bench"]);
-    measuring.args(["--", "bench", "--calls", &args.calls.to_string(), "--seconds", &args.seconds.to_string()]);
+    measuring.args([
+        "--",
+        "bench",
+        "--calls",
+        &args.calls.to_string(),
+        "--seconds",
+        &args.seconds.to_string(),
+    ]);
     for part in &args.only {
         measuring.arg(format!("--only={}", format!("{part:?}").to_lowercase()));
     }

@@ -164,9 +164,10 @@ CREATE INDEX calls_by_status ON calls (org_id, status, created_at);
 CREATE INDEX calls_by_contact ON calls (contact_id, created_at) WHERE contact_id IS NOT NULL;
 CREATE INDEX calls_by_completion ON calls (completion_due_at) WHERE completion_due_at IS NOT NULL;
 
--- The conversation turn by turn: one row a call, because it is read whole and written whole.
+-- The conversation turn by turn: one row a call, because it is read whole and written whole. Beside the call and not
+-- in it, because lists never carry it.
 CREATE TABLE messages (
-    call_id UUID PRIMARY KEY REFERENCES calls (id),
+    seq BIGINT PRIMARY KEY REFERENCES calls (seq),
     body TEXT NOT NULL
 );
 
