@@ -5,10 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use inboundflow::cli::Cli;
 
-/// A page of calls is some hundred small strings; the system's allocator took a fifth of a list's time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match inboundflow::run(cli) {

@@ -46,7 +46,8 @@ pub struct CallDetail {
     /// The call.
     #[serde(flatten)]
     pub call: Call,
-    /// The conversation turn by turn; null where the platform gave none. As it is stored: it goes out as it is.
+    /// The conversation turn by turn; null where the platform gave none.
+    // As it is stored: it goes out as it is, without being read and written again.
     #[schema(value_type = Option<Vec<Message>>)]
     pub messages: Option<Box<RawValue>>,
 }

@@ -1,6 +1,6 @@
 //! The bodies that platforms really sent or document, against what they must come to.
 
-use std::{env, fs, path::Path};
+use std::{collections::BTreeSet, env, fs, path::Path};
 
 use connectors::{Parsed, Rejection, Request, Secrets};
 use http::{HeaderName, HeaderValue};
@@ -149,7 +149,7 @@ fn normalized(facts: &Facts) -> Value {
         "assistant_id": facts.assistant.as_ref().map(|assistant| &assistant.external_id),
         "transfer_status": facts.transfer_status,
         "transfer_to": facts.transfer_destination,
-        "analysis_fields": facts.captured.as_ref().map(|captured| captured.keys().collect::<Vec<_>>()),
+        "analysis_fields": facts.captured.as_ref().map(|captured| captured.keys().collect::<BTreeSet<_>>()),
     })
 }
 

@@ -44,7 +44,8 @@ fn a_report_tells_everything_about_an_inbound_call() {
         name: Some("Harbor Plumbing reception".into()),
     };
     assert_eq!(facts.assistant, Some(assistant));
-    let captured: Vec<_> = facts.captured.iter().flat_map(|fields| fields.keys()).collect();
+    let mut captured: Vec<_> = facts.captured.iter().flat_map(|fields| fields.keys()).collect();
+    captured.sort();
     assert_eq!(captured, ["caller_name", "email", "follow_up_needed", "service_needed", "urgency"]);
     assert_eq!((facts.transfer_status, facts.transfer_destination, facts.transferred_at), (None, None, None));
 }

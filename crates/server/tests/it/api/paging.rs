@@ -139,6 +139,8 @@ fn writers_in_several_processes_keep_the_order_in_which_records_become_visible()
                     since = text(newest, "created_at").to_owned();
                 }
                 seen.extend(new.into_iter().rev());
+                // As a client polls: with a pause, which lets the writers of this same task go on.
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
             seen
         };
