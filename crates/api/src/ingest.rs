@@ -1,7 +1,10 @@
 //! `/ingest`: where voice platforms send their webhooks.
 
-use ::ingest::Answer;
-use axum::{extract::State, http::HeaderMap};
+use ::ingest::{Answer, Request};
+use axum::{
+    extract::State,
+    http::{header::HOST, request::Parts},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -44,15 +47,30 @@ pub(crate) struct Receipt {
 pub(crate) async fn receive_message(
     State(state): State<AppState>,
     crate::extract::IngestPath { platform, source }: crate::extract::IngestPath,
-    headers: HeaderMap,
     request: axum::extract::Request,
 ) -> Result<One<Receipt>, ApiError> {
-    let body = read_body(request.into_body(), BODY_LIMIT).await?;
-    match state.ingest.receive(&platform, source, &headers, &body).await? {
+    let (parts, body) = request.into_parts();
+    let body = read_body(body, BODY_LIMIT).await?;
+    let url = told_address(state.public_url.as_deref(), &parts);
+    let request = Request { url: &url, path_secret: None, headers: &parts.headers, body: &body };
+    match state.ingest.receive(&platform, source, &request).await? {
         Answer::Kept(received) => {
             Ok(One::new(Receipt { received: true, outcome: received.outcome.as_str() }))
         }
         Answer::Rejected(reason) => Err(ApiError::new(Code::Unauthorized, format!("Not accepted: {reason}"))),
         Answer::UnknownSource => Err(ApiError::not_found("source")),
+    }
+}
+
+/// The address that the platform was told to post to: at the public address where there is one, because what arrives
+/// behind a proxy names another host.
+fn told_address(public_url: Option<&str>, parts: &Parts) -> String {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    match public_url {
+        Some(public_url) => format!("{}{path}", public_url.trim_end_matches('/')),
+        None => {
+            let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            format!("http://{host}{path}")
+        }
     }
 }

@@ -40,6 +40,8 @@ pub struct Shared {
     pub ids: Arc<dyn IdGen>,
     /// Who may ask how often.
     pub limits: Limits,
+    /// Where this server is reached from outside, where the operator says so.
+    pub public_url: Option<String>,
     /// The description of the interface ([`openapi::rendered`]).
     pub openapi: Arc<str>,
 }

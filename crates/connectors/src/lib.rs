@@ -44,16 +44,21 @@ pub trait Connector: Send + Sync {
     /// person who wrote them, and names the field.
     fn check_settings(&self, settings: &Value) -> Result<(), String>;
 
-    /// What the request says.
+    /// What the request says. `settings` are the source's own.
     ///
     /// Fields that are unknown or of a surprising type count as absent, and an event that says nothing of a call
     /// has no changes. Only a body that cannot be one of the platform's at all is an error.
-    fn parse(&self, request: &Request<'_>) -> Result<Parsed, Unreadable>;
+    fn parse(&self, settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable>;
 }
 
 /// A request as it arrived. It has no `Debug`: neither bodies nor headers belong in a log.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
+    /// The whole address that the platform was told, with its query: some sign it. Behind a proxy that is not what
+    /// the server sees, so it is made of the public address that the operator set.
+    pub url: &'a str,
+    /// What follows the source's id in the path: a secret, for platforms whose signature proves little.
+    pub path_secret: Option<&'a str>,
     /// Its headers.
     pub headers: &'a http::HeaderMap,
     /// Its body, byte for byte: signatures are over the bytes.
@@ -89,6 +94,8 @@ impl std::fmt::Debug for Secrets<'_> {
 pub struct Parsed {
     /// The platform's name for the event, such as `end-of-call-report` or `call_analyzed`.
     pub event: String,
+    /// The platform's own id of the event, where it gives one that stays the same when it is sent again.
+    pub event_id: Option<String>,
     /// The platform's own id of the call, where the event is about one.
     pub external_id: Option<String>,
     /// What it says of calls. Empty for events that add nothing to what other events say.

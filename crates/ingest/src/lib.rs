@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use store::Rules;
 
+pub use connectors::Request;
+
 pub use crate::{
     decide::decide,
     merge::merge,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use connectors::{Connector, Request, Secrets};
+use connectors::{Connector, Parsed, Request, Secrets};
 use http::HeaderMap;
 use model::{Clock, Completion, IdGen, SourceId, Time};
 use sha2::{Digest, Sha256};
@@ -63,8 +63,7 @@ impl Ingest {
         &self,
         platform: &str,
         id: SourceId,
-        headers: &HeaderMap,
-        body: &[u8],
+        request: &Request<'_>,
     ) -> store::Result<Answer> {
         let source = self.store.find_source(id).await?.filter(|source| source.platform.as_str() == platform);
         let Some(source) = source else { return Ok(Answer::UnknownSource) };
@@ -72,7 +71,7 @@ impl Ingest {
             return Ok(Answer::UnknownSource);
         };
         let now = self.clock.now();
-        let reading = reading(connector, &source, &Request { headers, body }, now);
+        let (reading, event_id) = reading(connector, &source, request, now);
         if let Reading::Rejected(reason) = &reading {
             tracing::warn!(source = %id, reason, "source {id} sent a message whose sender is not proven");
             if !self.may_keep_rejection(id, now) {
@@ -80,15 +79,12 @@ impl Ingest {
             }
         }
         let waits = waits(&reading);
-        let hash: [u8; 32] = Sha256::digest(body).into();
-        let mut body_hash = [0; 16];
-        body_hash.copy_from_slice(&hash[..16]);
         let message = Incoming {
             id: self.ids.id(),
             received_at: now,
-            headers: kept_headers(headers, &source),
-            body: body.to_vec(),
-            body_hash,
+            headers: kept_headers(request.headers, &source),
+            body: request.body.to_vec(),
+            fingerprint: fingerprint(event_id.as_deref().map_or(request.body, str::as_bytes)),
             reading,
         };
         let received = self.store.org(source.org).receive(&source, message, self.rules).await?;
@@ -112,19 +108,33 @@ impl Ingest {
     }
 }
 
-fn reading(connector: &dyn Connector, source: &Source, request: &Request<'_>, now: Time) -> Reading {
+/// What a message says, and the platform's id of it.
+fn reading(
+    connector: &dyn Connector,
+    source: &Source,
+    request: &Request<'_>,
+    now: Time,
+) -> (Reading, Option<String>) {
     let secrets = Secrets { current: &source.secret, previous: source.previous_secret.as_deref() };
     if let Err(rejection) = connector.verify(&secrets, &source.settings, request, now) {
-        return Reading::Rejected(rejection.to_string());
+        return (Reading::Rejected(rejection.to_string()), None);
     }
     // A parser that panics must cost nobody a message: it is kept, and a better parser can read it.
-    match catch_unwind(AssertUnwindSafe(|| connector.parse(request))) {
-        Ok(Ok(parsed)) => {
-            Reading::Read { event: parsed.event, external_id: parsed.external_id, changes: parsed.changes }
+    match catch_unwind(AssertUnwindSafe(|| connector.parse(&source.settings, request))) {
+        Ok(Ok(Parsed { event, event_id, external_id, changes })) => {
+            (Reading::Read { event, external_id, changes }, event_id)
         }
-        Ok(Err(unreadable)) => Reading::Unreadable(unreadable.to_string()),
-        Err(_) => Reading::Unreadable("the connector panicked on this body; please report it".into()),
+        Ok(Err(unreadable)) => (Reading::Unreadable(unreadable.to_string()), None),
+        Err(_) => (Reading::Unreadable("the connector panicked on this body; please report it".into()), None),
     }
+}
+
+/// By which the repetition of a message is known.
+fn fingerprint(bytes: &[u8]) -> [u8; 16] {
+    let hash: [u8; 32] = Sha256::digest(bytes).into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    half
 }
 
 fn waits(reading: &Reading) -> bool {

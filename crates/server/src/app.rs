@@ -61,7 +61,14 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     if let Some(url) = &config.redis_url {
         limits = limits.shared(Shared::connect(url).context("redis_url")?);
     }
-    let openapi = api::openapi::rendered();
-    let state = AppState::new(api::Shared { store, ingest: Arc::new(ingest), clock, ids, limits, openapi });
+    let state = AppState::new(api::Shared {
+        store,
+        ingest: Arc::new(ingest),
+        clock,
+        ids,
+        limits,
+        public_url: config.public_url.clone(),
+        openapi: api::openapi::rendered(),
+    });
     Ok(App { state, worker })
 }

@@ -19,8 +19,9 @@ pub struct Incoming {
     pub headers: String,
     /// Its body, as it arrived.
     pub body: Vec<u8>,
-    /// The first half of the body's SHA-256, by which a repetition is known.
-    pub body_hash: [u8; 16],
+    /// By which a repetition is known: the first half of a SHA-256 over the platform's id of the event where it gives
+    /// one, else over the body.
+    pub fingerprint: [u8; 16],
     /// What the connector made of it.
     pub reading: Reading,
 }
@@ -101,15 +102,15 @@ pub struct InboxEntry {
 /// cost the calls of that day, and bounded because anybody can send them.
 const REJECTED_KEPT: i64 = 1000;
 
-/// How long a repeated body counts as a repetition, in microseconds.
+/// How long a repeated message counts as a repetition, in microseconds.
 const REPETITION_MICROS: i64 = 24 * 3600 * 1_000_000;
 
-/// Whether the same body was accepted from the source within the last day.
+/// Whether the same message was accepted from the source within the last day.
 pub(crate) async fn is_repetition(tx: &mut Tx<'_>, source: SourceId, message: &Incoming) -> Result<bool> {
-    let sql = "SELECT 1 FROM inbox WHERE source_id = $1 AND body_hash = $2 AND outcome = 'accepted' \
+    let sql = "SELECT 1 FROM inbox WHERE source_id = $1 AND fingerprint = $2 AND outcome = 'accepted' \
                AND received_at > $3 LIMIT 1";
     let since = message.received_at.plus_micros(-REPETITION_MICROS);
-    let found = tx.first(sql, params![source, message.body_hash.as_slice(), since], |_| Ok(())).await?;
+    let found = tx.first(sql, params![source, message.fingerprint.as_slice(), since], |_| Ok(())).await?;
     Ok(found.is_some())
 }
 
@@ -132,7 +133,7 @@ pub(crate) async fn insert(
     let body: &[u8] = if drop_body { &[] } else { &message.body };
     tx.execute(
         "INSERT INTO inbox (id, org_id, source_id, received_at, event, external_id, outcome, reason, call_id, headers, \
-                            body, body_hash) \
+                            body, fingerprint) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         params![
             message.id,
@@ -146,7 +147,7 @@ pub(crate) async fn insert(
             received.call_id,
             &message.headers,
             body,
-            message.body_hash.as_slice(),
+            message.fingerprint.as_slice(),
         ],
     )
     .await

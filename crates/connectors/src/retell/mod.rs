@@ -60,25 +60,28 @@ impl Connector for Retell {
         }
     }
 
-    fn parse(&self, request: &Request<'_>) -> Result<Parsed, Unreadable> {
+    fn parse(&self, _settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable> {
         let body = read::body(request.body)?;
         let call = &body["call"];
         let external_id = read::id(&call["call_id"]);
         let Some(event) = read::text(&body["event"]) else {
             // What Retell posts to a custom function of the assistant, should somebody have pointed one here.
             return match (read::text(&body["name"]), body["args"].is_object()) {
-                (Some(_), true) => {
-                    Ok(Parsed { event: "custom_function".into(), external_id, changes: vec![] })
-                }
+                (Some(_), true) => Ok(Parsed {
+                    event: "custom_function".into(),
+                    event_id: None,
+                    external_id,
+                    changes: vec![],
+                }),
                 _ => Err(Unreadable::new("event is missing")),
             };
         };
         let Some(said) = said(&event, &body) else {
-            return Ok(Parsed { event, external_id, changes: vec![] });
+            return Ok(Parsed { event, event_id: None, external_id, changes: vec![] });
         };
         let external_id = external_id.ok_or_else(|| Unreadable::new("call.call_id is missing"))?;
         let change = said.into_change(external_id.clone(), read::time(&body["event_timestamp"]));
-        Ok(Parsed { event, external_id: Some(external_id), changes: vec![change] })
+        Ok(Parsed { event, event_id: None, external_id: Some(external_id), changes: vec![change] })
     }
 }
 

@@ -33,7 +33,7 @@ impl Connector for Vapi {
         auth::Auth::from_settings(settings).map(|_| ())
     }
 
-    fn parse(&self, request: &Request<'_>) -> Result<Parsed, Unreadable> {
+    fn parse(&self, _settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable> {
         let body = read::body(request.body)?;
         let message = &body["message"];
         if !message.is_object() {
@@ -42,11 +42,11 @@ impl Connector for Vapi {
         let event = read::text(&message["type"]).ok_or_else(|| Unreadable::new("message.type is missing"))?;
         let external_id = read::id(&message["call"]["id"]);
         let Some(said) = said(&event, message) else {
-            return Ok(Parsed { event, external_id, changes: vec![] });
+            return Ok(Parsed { event, event_id: None, external_id, changes: vec![] });
         };
         let external_id = external_id.ok_or_else(|| Unreadable::new("message.call.id is missing"))?;
         let change = said.into_change(external_id.clone(), read::time(&message["timestamp"]));
-        Ok(Parsed { event, external_id: Some(external_id), changes: vec![change] })
+        Ok(Parsed { event, event_id: None, external_id: Some(external_id), changes: vec![change] })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, env, fs, path::Path};
 
-use connectors::{Parsed, Rejection, Request, Secrets};
+use connectors::{Parsed, Rejection, Secrets};
 use http::{HeaderName, HeaderValue};
 use model::{Change, Direction, Facts, Phone, Platform, Role, Time};
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ fn verify(
     };
     let headers = headers.iter().map(header).collect();
     let secrets = Secrets { current: text(&vector[secret]), previous: None };
-    let request = Request { headers: &headers, body: text(&vector["body"]).as_bytes() };
+    let request = super::request(&headers, text(&vector["body"]).as_bytes());
     of(platform).verify(&secrets, &Value::Null, &request, now)
 }
 

@@ -9,45 +9,50 @@ mod vectors;
 use connectors::{Connector, Parsed, Request, Unreadable, connector};
 use http::HeaderMap;
 use model::{Change, Message, Platform, Tool};
+use serde_json::Value;
 
-/// Every body we have: the platform, the file's name, its text.
-const FIXTURES: [(Platform, &str, &str); 10] = [
-    (Platform::Vapi, "end-of-call-report", include_str!("../../fixtures/vapi/end-of-call-report.json")),
-    (
-        Platform::Vapi,
-        "end-of-call-report.transferred",
-        include_str!("../../fixtures/vapi/end-of-call-report.transferred.json"),
-    ),
-    (
-        Platform::Vapi,
-        "status-update.in-progress",
-        include_str!("../../fixtures/vapi/status-update.in-progress.json"),
-    ),
-    (
-        Platform::Vapi,
-        "status-update.forwarding",
-        include_str!("../../fixtures/vapi/status-update.forwarding.json"),
-    ),
-    (Platform::Vapi, "conversation-update", include_str!("../../fixtures/vapi/conversation-update.json")),
-    (Platform::Retell, "call_started", include_str!("../../fixtures/retell/call_started.json")),
-    (Platform::Retell, "call_ended", include_str!("../../fixtures/retell/call_ended.json")),
-    (Platform::Retell, "call_analyzed", include_str!("../../fixtures/retell/call_analyzed.json")),
-    (Platform::Retell, "transfer_started", include_str!("../../fixtures/retell/transfer_started.json")),
-    (Platform::Retell, "transfer_bridged", include_str!("../../fixtures/retell/transfer_bridged.json")),
-];
+/// Every body we have.
+fn all_fixtures() -> impl Iterator<Item = &'static Fixture> {
+    [vapi::FIXTURES, retell::FIXTURES].into_iter().flatten()
+}
+
+/// A body of ours in the shape of a platform's.
+#[derive(Debug)]
+struct Fixture {
+    platform: Platform,
+    /// The file's name without its ending.
+    name: &'static str,
+    body: &'static str,
+}
+
+/// The fixtures of a platform by the names of their files.
+macro_rules! fixtures {
+    ($platform:ident in $folder:literal: $($name:literal),+ $(,)?) => {
+        &[$(crate::Fixture {
+            platform: model::Platform::$platform,
+            name: $name,
+            body: include_str!(concat!("../../fixtures/", $folder, "/", $name, ".json")),
+        }),+]
+    };
+}
+use fixtures;
 
 fn of(platform: Platform) -> &'static dyn Connector {
     connector(platform).expect("a connector")
 }
 
 fn parse(platform: Platform, body: &[u8]) -> Result<Parsed, Unreadable> {
-    of(platform).parse(&Request { headers: &HeaderMap::new(), body })
+    of(platform).parse(&Value::Null, &request(&HeaderMap::new(), body))
+}
+
+/// A request of a platform that looks at nothing but these.
+fn request<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Request<'a> {
+    Request { url: "https://calls.example.com/ingest", path_secret: None, headers, body }
 }
 
 fn fixture(platform: Platform, name: &str) -> Parsed {
-    let found = FIXTURES.iter().find(|(of, known, _)| (*of, *known) == (platform, name));
-    let (_, _, body) = found.expect("the fixture is listed");
-    parse(platform, body.as_bytes()).expect("a fixture can be read")
+    let found = all_fixtures().find(|fixture| (fixture.platform, fixture.name) == (platform, name));
+    parse(platform, found.expect("the fixture is listed").body.as_bytes()).expect("a fixture can be read")
 }
 
 /// The one change of a message that has one.

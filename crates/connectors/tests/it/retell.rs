@@ -4,7 +4,12 @@ use connectors::Parsed;
 use model::{CallStatus, Completion, Direction, Platform, Role, Stage, Time, Transfer, Urgency};
 use serde_json::{Value, json};
 
-use super::{change, fixture, tools};
+use super::{Fixture, change, fixture, fixtures, tools};
+
+pub(crate) const FIXTURES: &[Fixture] = fixtures!(Retell in "retell": "call_started", "call_ended", "call_analyzed", "transfer_started", "transfer_bridged");
+
+/// Without these a body is no message, or nobody knows of which call.
+pub(crate) const NEEDED: &[&str] = &["/event", "/call", "/call/call_id"];
 
 fn parse(body: Value) -> Parsed {
     super::parse(Platform::Retell, body.to_string().as_bytes()).expect("a message")

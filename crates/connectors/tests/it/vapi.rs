@@ -6,7 +6,12 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use super::{change, fixture, tools};
+use super::{Fixture, change, fixture, fixtures, tools};
+
+pub(crate) const FIXTURES: &[Fixture] = fixtures!(Vapi in "vapi": "end-of-call-report", "end-of-call-report.transferred", "status-update.in-progress", "status-update.forwarding", "conversation-update");
+
+/// Without these a body is no message, or nobody knows of which call.
+pub(crate) const NEEDED: &[&str] = &["/message", "/message/type", "/message/call", "/message/call/id"];
 
 fn parse(message: Value) -> Parsed {
     super::parse(Platform::Vapi, json!({ "message": message }).to_string().as_bytes()).expect("a message")

@@ -1,11 +1,11 @@
 //! Whose requests are taken, and every way to get it wrong.
 
-use connectors::{Rejection, Request, Secrets};
+use connectors::{Rejection, Secrets};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{Platform, Time};
 use serde_json::{Value, json};
 
-use super::of;
+use super::{of, request};
 
 /// A key, a body and its header, made with Python's hmac. The shared fixtures have the vector of Retell's own SDK.
 const RETELL: (&str, &[u8], &str) = (
@@ -27,13 +27,13 @@ fn headers(list: &[(&str, &str)]) -> HeaderMap {
 
 fn retell(secrets: Secrets<'_>, header: &str, body: &[u8], now: Time) -> Result<(), Rejection> {
     let headers = headers(&[("X-Retell-Signature", header)]);
-    of(Platform::Retell).verify(&secrets, &Value::Null, &Request { headers: &headers, body }, now)
+    of(Platform::Retell).verify(&secrets, &Value::Null, &request(&headers, body), now)
 }
 
 fn vapi(settings: Value, list: &[(&str, &str)]) -> Result<(), Rejection> {
     let secrets = Secrets { current: SECRET, previous: None };
     let headers = headers(list);
-    of(Platform::Vapi).verify(&secrets, &settings, &Request { headers: &headers, body: BODY }, SIGNED_AT)
+    of(Platform::Vapi).verify(&secrets, &settings, &request(&headers, BODY), SIGNED_AT)
 }
 
 fn only(current: &str) -> Secrets<'_> {
@@ -90,7 +90,7 @@ fn vapi_s_documented_defaults_are_taken() {
     let body = br#"{"message":{"type":"hang","call":{"id":"155"}}}"#;
     let signature = "629ac2e773d9fb4fb217422db5729e6f1aba3cc3747638169a4d6728fd167fbc";
     let headers = headers(&[("x-signature", signature), ("x-timestamp", "1700000000000")]);
-    let request = Request { headers: &headers, body };
+    let request = request(&headers, body);
     for settings in [Value::Null, json!({}), json!({"auth": {"scheme": "hmac"}})] {
         let verify = |secret| of(Platform::Vapi).verify(&only(secret), &settings, &request, SIGNED_AT);
         assert_eq!(verify("test-secret"), Ok(()), "{settings}");
@@ -173,7 +173,7 @@ fn a_base64_secret_may_be_written_as_standard_webhooks_writes_it() {
     let headers =
         headers(&[("x-signature", "a3f10022b478db39fe32e36f6cfdd8ed3458a5fb2edbc87a5b7b505e27d8724d")]);
     for secret in ["YS1zZWNyZXQ=", "YS1zZWNyZXQ", "whsec_YS1zZWNyZXQ="] {
-        let request = Request { headers: &headers, body: BODY };
+        let request = request(&headers, BODY);
         assert_eq!(
             of(Platform::Vapi).verify(&only(secret), &settings, &request, SIGNED_AT),
             Ok(()),
@@ -228,7 +228,7 @@ fn no_rejection_and_no_debugging_shows_a_secret() {
     let presented = headers(&[("authorization", "Bearer hunter3"), ("x-signature", "hunter4")]);
     for scheme in ["any", "bearer", "hmac", "secret"] {
         let settings = json!({"auth": {"scheme": scheme}});
-        let request = Request { headers: &presented, body: b"" };
+        let request = request(&presented, b"");
         let rejection =
             of(Platform::Vapi).verify(&secrets, &settings, &request, SIGNED_AT).expect_err("a stranger");
         assert!(!format!("{rejection} {rejection:?}").contains("hunter"), "{rejection:?}");

@@ -75,10 +75,10 @@ CREATE TABLE inbox (
     call_id UUID,
     headers TEXT NOT NULL,
     body BYTEA NOT NULL,
-    body_hash BYTEA NOT NULL
+    fingerprint BYTEA NOT NULL
 );
 CREATE INDEX inbox_by_source ON inbox (source_id, received_at);
-CREATE INDEX inbox_by_hash ON inbox (source_id, body_hash, received_at);
+CREATE INDEX inbox_by_hash ON inbox (source_id, fingerprint, received_at);
 
 CREATE TABLE assistants (
     id UUID PRIMARY KEY,

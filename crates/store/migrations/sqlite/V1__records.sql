@@ -75,10 +75,10 @@ CREATE TABLE inbox (
     call_id BLOB,
     headers TEXT NOT NULL,
     body BLOB NOT NULL,
-    body_hash BLOB NOT NULL
+    fingerprint BLOB NOT NULL
 );
 CREATE INDEX inbox_by_source ON inbox (source_id, received_at);
-CREATE INDEX inbox_by_hash ON inbox (source_id, body_hash, received_at);
+CREATE INDEX inbox_by_hash ON inbox (source_id, fingerprint, received_at);
 
 CREATE TABLE assistants (
     id BLOB PRIMARY KEY,
