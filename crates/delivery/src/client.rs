@@ -137,6 +137,11 @@ impl Client {
         Ok(Self { http, timeout, connect_timeout, authorities })
     }
 
+    /// How long a request may take in all.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Posts a body. Whatever happens is told by the outcome.
     pub async fn post(&self, target: &Target, headers: HeaderMap, body: Bytes) -> Outcome {
         let request = self.http.post(target.url().clone()).headers(headers).body(body);

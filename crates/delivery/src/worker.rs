@@ -19,15 +19,15 @@ use crate::{
     client::Client,
     guard::AllowList,
     schedule::Schedule,
-    slots::Slots,
+    slots::{Limits, Slots},
 };
 
 /// How a worker works.
 pub struct Options {
-    /// Tries under way at once, in all.
+    /// How many deliveries it holds at once, under way or about to be.
     pub slots: usize,
     /// Tries under way at once for one endpoint.
-    pub slots_per_endpoint: usize,
+    pub under_way_per_endpoint: usize,
     /// When failed deliveries are tried again.
     pub schedule: Schedule,
     /// The operator's exceptions to the address guard.
@@ -58,6 +58,20 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 /// How long one may hope that the database comes back before a try's result is given up.
 const KEEP_TRIES: u32 = 30;
 
+/// How many deliveries of an endpoint are held for each that may be under way, so that the next is at hand when one
+/// comes back.
+const HELD_PER_UNDER_WAY: usize = 4;
+
+impl Options {
+    fn limits(&self) -> Limits {
+        Limits {
+            in_all: self.slots,
+            per_endpoint: self.under_way_per_endpoint * HELD_PER_UNDER_WAY,
+            under_way: self.under_way_per_endpoint,
+        }
+    }
+}
+
 impl Worker {
     /// A worker over a store. From now on deliveries are handed over to it at their commit.
     pub fn attach(
@@ -68,7 +82,7 @@ impl Worker {
         options: Options,
     ) -> Self {
         let (sender, handed_over) = mpsc::unbounded_channel();
-        let slots = Slots::new(options.slots, options.slots_per_endpoint);
+        let slots = Slots::new(options.limits());
         let owner = ids.uuid();
         let (reserving, looking) = (slots.clone(), slots.clone());
         store.outbox().attach(Attached {
@@ -102,11 +116,10 @@ impl Worker {
 
     async fn drain(mut self, mut tries: JoinSet<()>) {
         self.inner.store.outbox().detach();
+        self.inner.slots.close();
         self.handed_over.close();
         while let Some(leased) = self.handed_over.recv().await {
-            if let Err(error) = self.inner.store.give_back(leased.delivery.id, self.inner.owner).await {
-                tracing::error!(%error, "a delivery could not be given back; it is tried when its lease runs out");
-            }
+            self.inner.give_back(&leased.delivery).await;
         }
         while tries.join_next().await.is_some() {}
     }
@@ -162,7 +175,7 @@ impl Inner {
         }
         for delivery in claimed {
             match self.slots.reserve(delivery.endpoint.id) {
-                Some(slot) => self.start(Leased { delivery, slot: Some(slot) }, tries),
+                Some(slot) => self.start(Leased { delivery, until, slot }, tries),
                 // New deliveries were quicker to the last slots.
                 None => self.store.give_back(delivery.id, self.owner).await?,
             }
@@ -184,7 +197,7 @@ impl Inner {
     }
 
     async fn deliver(&self, leased: Leased) {
-        let Leased { delivery, slot } = leased;
+        let Leased { delivery, until, slot } = leased;
         let means = Means {
             client: &self.client,
             allow: &self.options.allow,
@@ -192,14 +205,30 @@ impl Inner {
             clock: &*self.clock,
             ids: &*self.ids,
         };
+        let endpoint = delivery.endpoint.id;
+        let under_way = self.slots.set_out(endpoint).await;
+        // Where it stood behind slow ones for too long, its lease could run out on the way.
+        if under_way.is_none() || until < self.clock.now() + self.client.timeout() {
+            return self.give_back(&delivery).await;
+        }
         let (record, next) = attempt(&delivery, &means).await;
-        self.keep(&delivery, record, next).await;
-        drop(slot);
+        // The next may set out while this one is written down.
+        drop((under_way, slot));
         let outbox = self.store.outbox();
-        let can_claim = outbox.has_backlog() && self.slots.is_half_free(delivery.endpoint.id);
-        if can_claim || matches!(next, NextStep::RetryAt(_)) {
+        if outbox.has_backlog() && self.slots.is_half_free(endpoint) {
             outbox.wake();
         }
+        self.keep(&delivery, record, next).await;
+        if matches!(next, NextStep::RetryAt(_)) {
+            outbox.wake();
+        }
+    }
+
+    async fn give_back(&self, delivery: &Delivery) {
+        if let Err(error) = self.store.give_back(delivery.id, self.owner).await {
+            tracing::error!(%error, "a delivery could not be given back; it is tried when its lease runs out");
+        }
+        self.store.outbox().wake();
     }
 
     /// Keeps a try. While the database does not take it, the lease is held and the try repeated to it, not to the

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use model::Time;
+
 use crate::Ingest;
 
 /// How long it sleeps at most: another server process may have made a call wait.
@@ -24,18 +26,23 @@ impl Ingest {
     /// Tells calls as they become due, until it is dropped.
     pub async fn run(&self) {
         loop {
-            if let Err(error) = self.complete_due().await {
-                tracing::error!(%error, "calls whose wait is over could not be told as completed; trying again");
-            }
-            let latest = self.clock.now() + LONGEST_SLEEP;
-            let next = match self.store.next_completion_due().await {
-                Ok(next) => next.map_or(latest, |next| next.min(latest)),
-                Err(_) => self.clock.now() + Duration::from_secs(1),
+            let next = match self.complete_due_and_look().await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(%error, "calls whose wait is over could not be told as completed; trying again");
+                    self.clock.now() + Duration::from_secs(1)
+                }
             };
             tokio::select! {
                 () = self.clock.sleep_until(next) => {}
                 () = self.waiting.notified() => {}
             }
         }
+    }
+
+    async fn complete_due_and_look(&self) -> store::Result<Time> {
+        self.complete_due().await?;
+        let latest = self.clock.now() + LONGEST_SLEEP;
+        Ok(self.store.next_completion_due().await?.map_or(latest, |next| next.min(latest)))
     }
 }

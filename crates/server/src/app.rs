@@ -34,9 +34,9 @@ pub struct App {
     pub worker: Worker,
 }
 
-/// How many tries of deliveries may be under way, in all and for one endpoint.
+/// How many deliveries the worker holds at once, and how many tries may be under way to one endpoint.
 const SLOTS: usize = 512;
-const SLOTS_PER_ENDPOINT: usize = 16;
+const UNDER_WAY_PER_ENDPOINT: usize = 16;
 
 /// Longer than a try may take, so that no lease runs out under a try.
 const LEASE: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     client.timeout = Duration::from_secs(config.delivery.timeout_seconds);
     let options = Options {
         slots: SLOTS,
-        slots_per_endpoint: SLOTS_PER_ENDPOINT,
+        under_way_per_endpoint: UNDER_WAY_PER_ENDPOINT,
         schedule: config.schedule()?,
         allow,
         lease: LEASE,

@@ -16,13 +16,14 @@ use model::{
 };
 
 use crate::{
-    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store, calls,
+    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store,
+    calls::{self, Stored},
     idempotency::{self, Known},
     inbox,
     outbox::Attached,
     settle::settle,
     stamps::Stamps,
-    tx::Tx,
+    tx::{Care, Tx},
     value::params,
 };
 
@@ -55,7 +56,7 @@ pub struct Situation<'a> {
     pub lead: Option<Lead>,
     /// The appointments that the call made before, each with the use of the tool that made it.
     pub appointments: Vec<(String, Appointment)>,
-    /// What the organization set.
+    /// What the organization set; not looked up for a call without a use of a tool.
     pub org: OrgSettings,
     /// How long `call.completed` waits.
     pub completion_wait: Duration,
@@ -95,8 +96,15 @@ pub struct Received {
     pub outcome: Outcome,
     /// Why, where it became nothing.
     pub reason: Option<String>,
-    /// The call it changed.
+    /// The call it belongs to: the first, where it speaks of several.
     pub call_id: Option<CallId>,
+}
+
+impl Received {
+    /// A message that changed nothing, and why.
+    fn nothing(outcome: Outcome, reason: String) -> Self {
+        Self { outcome, reason: Some(reason), call_id: None }
+    }
 }
 
 /// What became of a call written through the API.
@@ -120,6 +128,9 @@ pub enum Written {
     Conflict,
 }
 
+/// How long a call that cannot be told as completed waits for the next time, in microseconds.
+const POSTPONE_MICROS: i64 = 60 * 1_000_000;
+
 /// What a step needs beside the transaction.
 pub(crate) struct Context {
     pub(crate) org: OrgId,
@@ -141,10 +152,13 @@ impl OrgStore {
     ///
     /// Where applying it fails, the message is kept all the same and marked as failed, to be applied again.
     pub async fn receive(&self, source: &Source, message: Incoming, rules: Rules) -> Result<Received> {
-        let context = self.context(rules);
         let origin = Origin { source: source.id, platform: source.platform };
+        let asked = Arc::new((self.context(rules), message));
         self.store
-            .write(move |tx| Box::pin(async move { receive(tx, &context, origin, &message).await }))
+            .write_repeatable(move |tx| {
+                let asked = asked.clone();
+                Box::pin(async move { receive(tx, &asked.0, origin, &asked.1).await })
+            })
             .await
     }
 
@@ -179,13 +193,14 @@ impl OrgStore {
 }
 
 impl Store {
-    /// Tells the calls as completed whose wait is over, some at a time. Returns how many there were.
+    /// Tells the calls as completed whose wait is over, some at a time. Returns how many were told. One that cannot be
+    /// told does not keep the others waiting: it is logged, and due again after a minute.
     pub async fn complete_due(&self, rules: Rules) -> Result<usize> {
         let now = self.0.clock.now();
         let due = self
             .read(move |tx| {
                 Box::pin(async move {
-                    let sql = "SELECT id, org_id, source_id, source FROM calls WHERE completion_due_at <= $1 \
+                    let sql = "SELECT id, org_id, source_id, source FROM calls WHERE completion_due_at <= ?1 \
                                ORDER BY completion_due_at LIMIT 100";
                     tx.query(sql, params![now], |row| {
                         let (id, org) = (row.get::<CallId>()?, row.get::<OrgId>()?);
@@ -197,12 +212,22 @@ impl Store {
                 })
             })
             .await?;
-        let count = due.len();
+        let mut told = 0;
         for (id, org, origin) in due {
             let context = self.org(org).context(rules);
-            self.write(move |tx| Box::pin(async move { complete(tx, &context, origin, id).await })).await?;
+            match self
+                .write(move |tx| Box::pin(async move { complete(tx, &context, origin, id).await }))
+                .await
+            {
+                Ok(()) => told += 1,
+                Err(error) if error.is_unavailable() => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, call = %id, "call {id} could not be told as completed; trying again later");
+                    self.write(move |tx| Box::pin(async move { postpone(tx, org, id, now).await })).await?;
+                }
+            }
         }
-        Ok(count)
+        Ok(told)
     }
 
     /// When the next wait for a call's better message is over.
@@ -218,53 +243,78 @@ impl Store {
 }
 
 async fn receive(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &Incoming) -> Result<Received> {
-    let (outcome, reason, call_id) = match &message.reading {
-        Reading::Rejected(reason) => (Outcome::Rejected, Some(reason.clone()), None),
-        Reading::Unreadable(reason) => (Outcome::Failed, Some(reason.clone()), None),
-        Reading::Read { changes, .. } if changes.is_empty() => (Outcome::Ignored, None, None),
-        Reading::Read { .. } if inbox::is_repetition(tx, origin.source, message).await? => {
-            (Outcome::Duplicate, Some("the same body was accepted within the last day".into()), None)
-        }
-        Reading::Read { changes, .. } => apply_or_undo(tx, context, origin, changes).await?,
+    let received = match &message.reading {
+        Reading::Rejected(reason) => Received::nothing(Outcome::Rejected, reason.clone()),
+        Reading::Unreadable(reason) => Received::nothing(Outcome::Failed, reason.clone()),
+        Reading::Read { changes, .. } => match changes.split_first() {
+            Some((first, rest)) => take(tx, context, origin, message, (first, rest)).await?,
+            None => Received { outcome: Outcome::Ignored, reason: None, call_id: None },
+        },
     };
-    let received = Received { outcome, reason, call_id };
     inbox::insert(tx, context.org, origin.source, message, &received).await?;
-    if outcome == Outcome::Rejected && message.id.uuid().as_bytes()[15].is_multiple_of(32) {
+    if received.outcome == Outcome::Rejected && message.id.uuid().as_bytes()[15].is_multiple_of(32) {
         inbox::prune_rejected(tx, context.org, origin.source).await?;
     }
     Ok(received)
 }
 
-/// Applies a message's changes. Where that fails, it leaves nothing of them behind, so that the message itself can
-/// still be kept in this transaction.
-async fn apply_or_undo(
+/// Takes a message that says something, unless it said the same before.
+async fn take(
     tx: &mut Tx<'_>,
     context: &Context,
     origin: Origin,
-    changes: &[Change],
-) -> Result<(Outcome, Option<String>, Option<CallId>)> {
+    message: &Incoming,
+    changes: (&Change, &[Change]),
+) -> Result<Received> {
+    let mut stamps = Stamps::take(tx, context.org, context.now).await?;
+    let call = calls::by_external_id(tx, context.org, origin.source, &changes.0.external_id).await?;
+    // A message that was accepted before left its call behind, so one about a new call needs no look into the inbox.
+    if let Some(call) = &call
+        && inbox::is_repetition(tx, call.state.id, message).await?
+    {
+        let reason = "the same message was accepted within the last day".into();
+        return Ok(Received {
+            call_id: Some(call.state.id),
+            ..Received::nothing(Outcome::Duplicate, reason)
+        });
+    }
+    if tx.care == Care::Group {
+        return apply_all(tx, context, origin, changes, call, &mut stamps).await;
+    }
+    // What fails here must leave nothing of it behind, so that the message itself can still be kept.
     tx.execute("SAVEPOINT apply", &[]).await?;
     let leased = tx.leased.len();
-    let mut call_id = None;
-    let mut failure = None;
-    for change in changes {
-        match apply(tx, context, origin, Some(&change.external_id), change).await {
-            Ok(applied) => call_id = Some(applied.id),
-            Err(error) if error.is_unavailable() => return Err(error),
-            Err(error) => {
-                failure = Some(error);
-                break;
-            }
+    match apply_all(tx, context, origin, changes, call, &mut stamps).await {
+        Ok(received) => {
+            tx.execute("RELEASE apply", &[]).await?;
+            Ok(received)
+        }
+        Err(error) if error.is_unavailable() => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "a message could not be applied; it is kept as failed");
+            tx.execute("ROLLBACK TO apply", &[]).await?;
+            tx.leased.truncate(leased);
+            Ok(Received::nothing(Outcome::Failed, error.to_string()))
         }
     }
-    let Some(error) = failure else {
-        tx.execute("RELEASE apply", &[]).await?;
-        return Ok((Outcome::Accepted, None, call_id));
-    };
-    tracing::error!(%error, "a message could not be applied; it is kept as failed");
-    tx.execute("ROLLBACK TO apply", &[]).await?;
-    tx.leased.truncate(leased);
-    Ok((Outcome::Failed, Some(error.to_string()), None))
+}
+
+/// Applies a message's changes, of which most have one. `call` is the first one's, if it is there.
+async fn apply_all(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    (first, rest): (&Change, &[Change]),
+    call: Option<Stored>,
+    stamps: &mut Stamps,
+) -> Result<Received> {
+    let applied = apply(tx, context, origin, (Some(&first.external_id), call), first, stamps).await?;
+    for change in rest {
+        let id = change.external_id.as_str();
+        let call = calls::by_external_id(tx, context.org, origin.source, id).await?;
+        apply(tx, context, origin, (Some(id), call), change, stamps).await?;
+    }
+    Ok(Received { outcome: Outcome::Accepted, reason: None, call_id: Some(applied.id) })
 }
 
 async fn write_call(
@@ -277,7 +327,7 @@ async fn write_call(
     let origin = api_origin(tx, context.org).await?;
     // The organization's clock is locked before the key is looked up, so that the same request at the same moment
     // finds the first one's answer.
-    let _ = Stamps::take(tx, context.org, context.now).await?;
+    let mut stamps = Stamps::take(tx, context.org, context.now).await?;
     if let Some(asked) = idempotency {
         match idempotency::look_up(tx, context.org, asked, context.now).await? {
             Known::New => {}
@@ -285,7 +335,11 @@ async fn write_call(
             Known::Other => return Ok(Written::Conflict),
         }
     }
-    let applied = apply(tx, context, origin, external_id, change).await?;
+    let stored = match external_id {
+        Some(id) => calls::by_external_id(tx, context.org, origin.source, id).await?,
+        None => None,
+    };
+    let applied = apply(tx, context, origin, (external_id, stored), change, &mut stamps).await?;
     let detail = calls::detail(tx, context.org, applied.id).await?;
     let data = serde_json::to_string(&detail)
         .map_err(|error| Error::Stored { what: "call", why: error.to_string() })?;
@@ -297,7 +351,7 @@ async fn write_call(
 }
 
 async fn api_origin(tx: &mut Tx<'_>, org: OrgId) -> Result<Origin> {
-    let sql = "SELECT id FROM sources WHERE org_id = $1 AND platform = 'api' AND deleted_at IS NULL \
+    let sql = "SELECT id FROM sources WHERE org_id = ?1 AND platform = 'api' AND deleted_at IS NULL \
                ORDER BY created_at LIMIT 1";
     let source = tx.first(sql, params![org], |row| row.get()).await?;
     let source = source.ok_or(Error::Stored { what: "API source", why: "is not there".into() })?;
@@ -315,23 +369,25 @@ async fn complete(tx: &mut Tx<'_>, context: &Context, origin: Origin, id: CallId
     settle(tx, context, origin, None, Some(stored), state, &mut stamps).await.map(drop)
 }
 
+async fn postpone(tx: &mut Tx<'_>, org: OrgId, id: CallId, now: Time) -> Result<()> {
+    let sql = "UPDATE calls SET completion_due_at = ?3 WHERE id = ?1 AND org_id = ?2";
+    tx.execute(sql, params![id, org, now.plus_micros(POSTPONE_MICROS)]).await.map(drop)
+}
+
 struct Applied {
     id: CallId,
     created: bool,
 }
 
+/// Merges a change into a call, which is not there yet where `stored` is `None`, and writes what follows.
 async fn apply(
     tx: &mut Tx<'_>,
     context: &Context,
     origin: Origin,
-    external_id: Option<&str>,
+    (external_id, stored): (Option<&str>, Option<Stored>),
     change: &Change,
+    stamps: &mut Stamps,
 ) -> Result<Applied> {
-    let mut stamps = Stamps::take(tx, context.org, context.now).await?;
-    let stored = match external_id {
-        Some(id) => calls::by_external_id(tx, context.org, origin.source, id).await?,
-        None => None,
-    };
     let mut state = match &stored {
         Some(stored) => stored.state.clone(),
         None => CallState::new(context.ids.id()),
@@ -339,7 +395,7 @@ async fn apply(
     let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
     let applied = Applied { id: state.id, created: stored.is_none() };
     if changed || applied.created {
-        settle(tx, context, origin, external_id, stored, state, &mut stamps).await?;
+        settle(tx, context, origin, external_id, stored, state, stamps).await?;
     }
     Ok(applied)
 }

@@ -34,11 +34,11 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 tx.execute(
-                    "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)",
+                    "INSERT INTO organizations (id, name, created_at) VALUES (?1, ?2, ?3)",
                     params![made.id, &made.name, made.created_at],
                 )
                 .await?;
-                tx.execute("INSERT INTO org_clocks (org_id, last_stamp) VALUES ($1, 0)", params![made.id])
+                tx.execute("INSERT INTO org_clocks (org_id, last_stamp) VALUES (?1, 0)", params![made.id])
                     .await?;
                 sources::insert(tx, &api_source).await
             })
@@ -51,7 +51,7 @@ impl Store {
     pub async fn find_org(&self, id: OrgId) -> Result<Option<Organization>> {
         self.read(move |tx| {
             Box::pin(async move {
-                let sql = "SELECT id, name, created_at FROM organizations WHERE id = $1";
+                let sql = "SELECT id, name, created_at FROM organizations WHERE id = ?1";
                 tx.first(sql, params![id], |row| {
                     Ok(Organization { id: row.get()?, name: row.get()?, created_at: row.get()? })
                 })

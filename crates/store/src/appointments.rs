@@ -61,7 +61,7 @@ impl OrgStore {
         self.store
             .peek(move |tx| {
                 Box::pin(async move {
-                    let sql = format!("SELECT {COLUMNS} FROM appointments WHERE id = $1 AND org_id = $2");
+                    let sql = format!("SELECT {COLUMNS} FROM appointments WHERE id = ?1 AND org_id = ?2");
                     tx.first(&sql, params![id, org], read).await
                 })
             })
@@ -98,7 +98,7 @@ pub(crate) async fn of_call(tx: &mut Tx<'_>, org: OrgId, call: CallId) -> Result
     // `>= ''` and not `IS NOT NULL`, for which SQLite would walk all of the organization's appointments.
     let sql = format!(
         "SELECT tool_call_id, {COLUMNS} FROM appointments \
-         WHERE call_id = $1 AND org_id = $2 AND tool_call_id >= ''"
+         WHERE call_id = ?1 AND org_id = ?2 AND tool_call_id >= ''"
     );
     tx.query(&sql, params![call, org], |row| Ok((row.get()?, read(row)?))).await
 }
@@ -108,7 +108,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, tool_call: &str, new: &A
         "INSERT INTO appointments (id, org_id, call_id, tool_call_id, contact_id, lead_id, assistant_id, title, \
              attendee_name, attendee_phone, attendee_email, starts_at, ends_at, time_zone, location, notes, status, \
              source, external_id, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         params![
             new.id,
             org,
@@ -140,10 +140,10 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, tool_call: &str, new: &A
 /// Writes what a call's later message changes of an appointment.
 pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, changed: &Appointment) -> Result<()> {
     tx.execute(
-        "UPDATE appointments SET contact_id = $3, lead_id = $4, assistant_id = $5, title = $6, attendee_name = $7, \
-             attendee_phone = $8, attendee_email = $9, starts_at = $10, ends_at = $11, time_zone = $12, \
-             location = $13, notes = $14, status = $15, external_id = $16, updated_at = $17 \
-         WHERE id = $1 AND org_id = $2",
+        "UPDATE appointments SET contact_id = ?3, lead_id = ?4, assistant_id = ?5, title = ?6, attendee_name = ?7, \
+             attendee_phone = ?8, attendee_email = ?9, starts_at = ?10, ends_at = ?11, time_zone = ?12, \
+             location = ?13, notes = ?14, status = ?15, external_id = ?16, updated_at = ?17 \
+         WHERE id = ?1 AND org_id = ?2",
         params![
             changed.id,
             org,

@@ -47,8 +47,8 @@ impl OrgStore {
     }
 }
 
-/// The record of an assistant that a call names, made or renamed where that is news.
-pub(crate) async fn find_or_insert(
+/// Counts a call of the assistant that it names, whose record is made or renamed where that is news.
+pub(crate) async fn gain_call(
     tx: &mut Tx<'_>,
     org: OrgId,
     platform: Platform,
@@ -56,32 +56,32 @@ pub(crate) async fn find_or_insert(
     fresh: AssistantId,
     stamps: &mut Stamps,
 ) -> Result<AssistantId> {
-    let sql = "SELECT id, name FROM assistants WHERE org_id = $1 AND source = $2 AND external_id = $3";
-    let known = tx
-        .first(sql, params![org, platform.as_str(), &seen.external_id], |row| {
-            Ok((row.get::<AssistantId>()?, row.get::<Option<String>>()?))
-        })
-        .await?;
-    if let Some((id, name)) = known {
-        if seen.name.is_some() && seen.name != name {
-            let sql = "UPDATE assistants SET name = $3 WHERE id = $1 AND org_id = $2";
-            tx.execute(sql, params![id, org, &seen.name]).await?;
-        }
+    let sql = "UPDATE assistants SET call_count = call_count + 1, name = COALESCE(?4, name) \
+               WHERE org_id = ?1 AND source = ?2 AND external_id = ?3";
+    tx.execute(sql, params![org, platform.as_str(), &seen.external_id, &seen.name]).await?;
+    let sql = "SELECT id FROM assistants WHERE org_id = ?1 AND source = ?2 AND external_id = ?3";
+    let values = params![org, platform.as_str(), &seen.external_id];
+    if let Some(id) = tx.first(sql, values, |row| row.get()).await? {
         return Ok(id);
     }
     let created_at = stamps.next(tx).await?;
     tx.execute(
         "INSERT INTO assistants (id, org_id, source, external_id, name, call_count, created_at) \
-         VALUES ($1, $2, $3, $4, $5, 0, $6)",
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
         params![fresh, org, platform.as_str(), &seen.external_id, &seen.name, created_at],
     )
     .await?;
     Ok(fresh)
 }
 
-/// Adds one call to an assistant's count, or takes one away.
-pub(crate) async fn count_call(tx: &mut Tx<'_>, org: OrgId, id: AssistantId, change: i64) -> Result<()> {
-    let sql =
-        "UPDATE assistants SET call_count = call_count + CAST($3 AS BIGINT) WHERE id = $1 AND org_id = $2";
-    tx.execute(sql, params![id, org, change]).await.map(drop)
+/// A call turned out to be another assistant's.
+pub(crate) async fn lose_call(tx: &mut Tx<'_>, org: OrgId, id: AssistantId) -> Result<()> {
+    let sql = "UPDATE assistants SET call_count = call_count - 1 WHERE id = ?1 AND org_id = ?2";
+    tx.execute(sql, params![id, org]).await.map(drop)
+}
+
+/// Keeps the name that a message told.
+pub(crate) async fn rename(tx: &mut Tx<'_>, org: OrgId, id: AssistantId, name: &str) -> Result<()> {
+    let sql = "UPDATE assistants SET name = ?3 WHERE id = ?1 AND org_id = ?2 AND name IS DISTINCT FROM ?3";
+    tx.execute(sql, params![id, org, name]).await.map(drop)
 }

@@ -130,7 +130,7 @@ async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls) -> Result<Listed<Li
 pub(crate) async fn detail(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<CallDetail>> {
     let sql = format!(
         "SELECT {COLUMNS}, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq \
-         WHERE c.id = $1 AND c.org_id = $2"
+         WHERE c.id = ?1 AND c.org_id = ?2"
     );
     tx.first(&sql, params![id, org], |row| {
         Ok(CallDetail { call: read(row)?, messages: row.json_or_null("messages")? })
@@ -200,13 +200,13 @@ pub(crate) async fn by_external_id(
     source: SourceId,
     external_id: &str,
 ) -> Result<Option<Stored>> {
-    let sql = format!("SELECT {STATE} WHERE c.source_id = $1 AND c.external_id = $2 AND c.org_id = $3");
+    let sql = format!("SELECT {STATE} WHERE c.source_id = ?1 AND c.external_id = ?2 AND c.org_id = ?3");
     tx.first(&sql, params![source, external_id, org], read_stored).await
 }
 
 /// A call that is due to be told as completed, with the platform it came from.
 pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<Stored>> {
-    let sql = format!("SELECT {STATE} WHERE c.id = $1 AND c.org_id = $2");
+    let sql = format!("SELECT {STATE} WHERE c.id = ?1 AND c.org_id = ?2");
     tx.first(&sql, params![id, org], read_stored).await
 }
 
@@ -235,24 +235,22 @@ pub(crate) async fn insert(
              urgency, captured, carrier_id, ranks, completion, transfer, contact_id, lead_id, completion_due_at, \
              completed_fired_at, transferred_fired_at, assistant_id, updated_at, created_at, source_id, source, \
              external_id, spam, tags) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $34, $35, $36, $37, FALSE, '[]') \
-         RETURNING seq";
-    let seq: Option<i64> = tx.first(sql, &values, |row| row.get()).await?;
-    seq.ok_or(crate::Error::Stored { what: "call", why: "was not given a number".into() })
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?34, ?35, ?36, ?37, FALSE, '[]')";
+    tx.insert_numbered(sql, &values).await
 }
 
 /// Writes a call's state.
 pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, state: &CallState, beside: &Beside) -> Result<()> {
     let texts = Texts::of(state);
-    let sql = "UPDATE calls SET status = $3, ended_reason = $4, caller_phone = $5, caller_address = $6, \
-             caller_name = $7, caller_email = $8, direction = $9, started_at = $10, ended_at = $11, \
-             duration_seconds = $12, summary = $13, transcript = $14, recording_url = $15, transfer_status = $16, \
-             transfer_destination = $17, transfer_reason = $18, transferred_at = $19, assistant_external_id = $20, \
-             intent = $21, urgency = $22, captured = $23, carrier_id = $24, ranks = $25, completion = $26, \
-             transfer = $27, contact_id = $28, lead_id = $29, completion_due_at = $30, completed_fired_at = $31, \
-             transferred_fired_at = $32, assistant_id = $33, updated_at = $34 \
-         WHERE id = $1 AND org_id = $2";
+    let sql = "UPDATE calls SET status = ?3, ended_reason = ?4, caller_phone = ?5, caller_address = ?6, \
+             caller_name = ?7, caller_email = ?8, direction = ?9, started_at = ?10, ended_at = ?11, \
+             duration_seconds = ?12, summary = ?13, transcript = ?14, recording_url = ?15, transfer_status = ?16, \
+             transfer_destination = ?17, transfer_reason = ?18, transferred_at = ?19, assistant_external_id = ?20, \
+             intent = ?21, urgency = ?22, captured = ?23, carrier_id = ?24, ranks = ?25, completion = ?26, \
+             transfer = ?27, contact_id = ?28, lead_id = ?29, completion_due_at = ?30, completed_fired_at = ?31, \
+             transferred_fired_at = ?32, assistant_id = ?33, updated_at = ?34 \
+         WHERE id = ?1 AND org_id = ?2";
     tx.execute(sql, &values(org, state, beside, &texts)).await.map(drop)
 }
 
@@ -272,7 +270,7 @@ impl Texts {
     }
 }
 
-/// The values of `$1` to `$34`, the same for a new call and for a changed one.
+/// The values of `?1` to `?34`, the same for a new call and for a changed one.
 fn values<'a>(org: OrgId, state: &'a CallState, beside: &Beside, texts: &'a Texts) -> Vec<Value<'a>> {
     let facts = &state.facts;
     params![
@@ -318,13 +316,19 @@ fn values<'a>(org: OrgId, state: &'a CallState, beside: &Beside, texts: &'a Text
 pub(crate) async fn put_messages(tx: &mut Tx<'_>, seq: i64, messages: &[Message]) -> Result<()> {
     let body = serde_json::to_string(messages)
         .map_err(|error| crate::Error::Stored { what: "messages", why: error.to_string() })?;
-    let sql = "INSERT INTO messages (seq, body) VALUES ($1, $2) \
+    let sql = "INSERT INTO messages (seq, body) VALUES (?1, ?2) \
                ON CONFLICT (seq) DO UPDATE SET body = excluded.body";
     tx.execute(sql, params![seq, &body]).await.map(drop)
 }
 
-/// Writes the words by which a call is found.
-pub(crate) async fn put_words(tx: &mut Tx<'_>, org: OrgId, seq: i64, state: &CallState) -> Result<()> {
+/// Writes the words by which a call is found, over those that were there.
+pub(crate) async fn put_words(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    seq: i64,
+    state: &CallState,
+    is_new: bool,
+) -> Result<()> {
     let facts = &state.facts;
     let texts: Vec<&str> = [
         facts.caller_phone.as_ref().map(Phone::as_str),
@@ -337,6 +341,6 @@ pub(crate) async fn put_words(tx: &mut Tx<'_>, org: OrgId, seq: i64, state: &Cal
     .into_iter()
     .flatten()
     .collect();
-    let sql = tx.dialect().put_words();
+    let sql = if is_new { tx.dialect().insert_words() } else { tx.dialect().put_words() };
     tx.execute(sql, params![seq, &search::words_of(org, &texts)]).await.map(drop)
 }

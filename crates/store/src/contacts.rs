@@ -44,7 +44,7 @@ impl OrgStore {
         self.store
             .peek(move |tx| {
                 Box::pin(async move {
-                    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = $1 AND org_id = $2");
+                    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = ?1 AND org_id = ?2");
                     tx.first(&sql, params![id, org], read).await
                 })
             })
@@ -70,7 +70,7 @@ impl OrgStore {
 }
 
 pub(crate) async fn by_phone(tx: &mut Tx<'_>, org: OrgId, phone: &Phone) -> Result<Option<Contact>> {
-    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE org_id = $1 AND phone = $2");
+    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE org_id = ?1 AND phone = ?2");
     tx.first(&sql, params![org, phone], read).await
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Re
     tx.execute(
         "INSERT INTO contacts (id, org_id, name, phone, email, company, notes, tags, blocked, call_count, \
                                last_call_at, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, FALSE, $9, $10, $11, $12)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, FALSE, ?9, ?10, ?11, ?12)",
         params![
             contact.id,
             org,
@@ -102,8 +102,8 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Re
 /// Writes what a call changes of a contact.
 pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Result<()> {
     tx.execute(
-        "UPDATE contacts SET name = $3, email = $4, company = $5, call_count = $6, last_call_at = $7, updated_at = $8 \
-         WHERE id = $1 AND org_id = $2",
+        "UPDATE contacts SET name = ?3, email = ?4, company = ?5, call_count = ?6, last_call_at = ?7, updated_at = ?8 \
+         WHERE id = ?1 AND org_id = ?2",
         params![
             contact.id,
             org,
@@ -121,6 +121,6 @@ pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Re
 
 /// Takes one call away from a contact: a later message showed that it was somebody else's.
 pub(crate) async fn lose_call(tx: &mut Tx<'_>, org: OrgId, id: ContactId) -> Result<()> {
-    let sql = "UPDATE contacts SET call_count = call_count - 1 WHERE id = $1 AND org_id = $2";
+    let sql = "UPDATE contacts SET call_count = call_count - 1 WHERE id = ?1 AND org_id = ?2";
     tx.execute(sql, params![id, org]).await.map(drop)
 }

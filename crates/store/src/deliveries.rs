@@ -153,10 +153,12 @@ impl Store {
         &self,
         owner: Uuid,
         until: Time,
-        room: impl Fn(EndpointId) -> usize + Send + 'static,
+        room: impl Fn(EndpointId) -> usize + Send + Sync + 'static,
     ) -> Result<(Vec<Delivery>, bool)> {
         let now = self.0.clock.now();
-        self.write(move |tx| {
+        let room = Arc::new(room);
+        self.write_repeatable(move |tx| {
+            let room = room.clone();
             Box::pin(async move {
                 let (mut claimed, mut is_more) = (Vec::new(), false);
                 let mut last = EndpointId::new(Uuid::nil());
@@ -193,8 +195,8 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                               due_at = $2, lease_owner = NULL, lease_until = NULL \
-                           WHERE lease_until < $1";
+                               due_at = ?2, lease_owner = NULL, lease_until = NULL \
+                           WHERE lease_until < ?1";
                 let released = tx.execute(sql, params![before, now]).await?;
                 tx.left.others |= released > 0;
                 Ok(released)
@@ -209,8 +211,8 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                               due_at = $3, lease_owner = NULL, lease_until = NULL \
-                           WHERE id = $1 AND lease_owner = $2";
+                               due_at = ?3, lease_owner = NULL, lease_until = NULL \
+                           WHERE id = ?1 AND lease_owner = ?2";
                 tx.execute(sql, params![id, owner, now]).await.map(drop)
             })
         })
@@ -228,7 +230,9 @@ impl Store {
     ) -> Result<bool> {
         let now = self.0.clock.now();
         let (id, org, endpoint) = (delivery.id, delivery.org, delivery.endpoint.id);
-        self.write(move |tx| {
+        let attempt = Arc::new(attempt);
+        self.write_repeatable(move |tx| {
+            let attempt = attempt.clone();
             Box::pin(async move {
                 insert_attempt(tx, id, &attempt).await?;
                 let kept = write_step(tx, id, owner, &attempt, next, now).await?;
@@ -245,7 +249,7 @@ impl Store {
 /// The endpoint after `last` that has deliveries waiting. One step along an index, however many those are: asking for
 /// all such endpoints at once would read every waiting delivery.
 async fn next_waiting_endpoint(tx: &mut Tx<'_>, last: EndpointId) -> Result<Option<EndpointId>> {
-    let sql = "SELECT endpoint_id FROM deliveries WHERE due_at IS NOT NULL AND endpoint_id > $1 \
+    let sql = "SELECT endpoint_id FROM deliveries WHERE due_at IS NOT NULL AND endpoint_id > ?1 \
                ORDER BY endpoint_id LIMIT 1";
     tx.first(sql, params![last], |row| row.get()).await
 }
@@ -261,8 +265,8 @@ async fn claim_of(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = $1, lease_until = $2 \
-         WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = $3 AND due_at <= $4 ORDER BY due_at LIMIT $5 {}) \
+        "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = ?1, lease_until = ?2 \
+         WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = ?3 AND due_at <= ?4 ORDER BY due_at LIMIT ?5 {}) \
          RETURNING id",
         tx.dialect().skip_locked()
     );
@@ -270,7 +274,7 @@ async fn claim_of(
     let taken =
         tx.query(&sql, params![owner, until, endpoint, now, limit], |row| row.get::<DeliveryId>()).await?;
     let mut deliveries = Vec::with_capacity(taken.len());
-    let sql = format!("{DELIVERY} WHERE d.id = $1");
+    let sql = format!("{DELIVERY} WHERE d.id = ?1");
     for id in taken {
         deliveries.extend(tx.first(&sql, params![id], read).await?);
     }
@@ -281,7 +285,7 @@ async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, attempt: &Attempt
     tx.execute(
         "INSERT INTO attempts (id, delivery_id, number, cause, started_at, duration_ms, address, request_headers, \
                                status, response_headers, response_body, error) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             attempt.id,
             delivery,
@@ -315,9 +319,9 @@ async fn write_step(
         NextStep::Exhausted => (DeliveryState::Exhausted, Value::Null),
         NextStep::EndpointGone => (DeliveryState::Cancelled, Value::Null),
     };
-    let sql = "UPDATE deliveries SET state = $3, due_at = $4, attempts = attempts + 1, last_status = $5, \
-                   last_error = $6, lease_owner = NULL, lease_until = NULL, updated_at = $7 \
-               WHERE id = $1 AND (lease_owner = $2 OR ($3 = 'delivered' AND state <> 'delivered'))";
+    let sql = "UPDATE deliveries SET state = ?3, due_at = ?4, attempts = attempts + 1, last_status = ?5, \
+                   last_error = ?6, lease_owner = NULL, lease_until = NULL, updated_at = ?7 \
+               WHERE id = ?1 AND (lease_owner = ?2 OR (?3 = 'delivered' AND state <> 'delivered'))";
     let status = attempt.status.map(i64::from);
     let params = params![id, owner, state.as_str(), due_at, status, &attempt.error, now];
     Ok(tx.execute(sql, params).await? > 0)
@@ -326,14 +330,14 @@ async fn write_step(
 /// The receiver answered 410 (Gone, RFC 9110 section 15.5.11): it is not told any more, and what it was still owed
 /// is called off.
 async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
-    let sql = "UPDATE endpoints SET state = 'gone', updated_at = $3 WHERE id = $1 AND org_id = $2";
+    let sql = "UPDATE endpoints SET state = 'gone', updated_at = ?3 WHERE id = ?1 AND org_id = ?2";
     if tx.execute(sql, params![endpoint, org, now]).await? == 0 {
         return Ok(());
     }
     // The endpoint is the organization's, as its own statement above saw to; naming the organization here too would
     // make SQLite walk all of its deliveries instead of those that are due.
-    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = $2 \
-               WHERE endpoint_id = $1 AND due_at > 0";
+    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
+               WHERE endpoint_id = ?1 AND due_at > 0";
     tx.execute(sql, params![endpoint, now]).await.map(drop)
 }
 
@@ -347,7 +351,7 @@ impl OrgStore {
                     let sql = "SELECT d.id, d.endpoint_id, e.type, d.state, d.attempts, d.due_at, d.last_status, \
                                    d.last_error, d.created_at \
                                FROM deliveries d JOIN events e ON e.id = d.event_id \
-                               WHERE d.org_id = $1 ORDER BY d.created_at DESC LIMIT $2";
+                               WHERE d.org_id = ?1 ORDER BY d.created_at DESC LIMIT ?2";
                     tx.query(sql, params![org, i64::from(limit)], read_record).await
                 })
             })

@@ -8,12 +8,11 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// Statements are written with PostgreSQL's `$1`. SQLite would take that for a name and number it by its place,
-    /// so it is given `?1`.
+    /// A statement in the database's own spelling: ours writes parameters as `?1`, which PostgreSQL spells `$1`.
     pub(crate) fn translate(self, sql: &str) -> std::borrow::Cow<'_, str> {
         match self {
-            Self::Sqlite => sql.replace('$', "?").into(),
-            Self::Postgres => sql.into(),
+            Self::Sqlite => sql.into(),
+            Self::Postgres => sql.replace('?', "$").into(),
         }
     }
 
@@ -26,23 +25,33 @@ impl Dialect {
         }
     }
 
-    /// Replaces the words of the call with the `seq` `$1` by the words in `$2`.
+    /// Adds the words in `?2` of a call that is not indexed yet, with the `seq` `?1`.
+    pub(crate) fn insert_words(self) -> &'static str {
+        match self {
+            Self::Sqlite => "INSERT INTO call_search (rowid, words) VALUES (?1, ?2)",
+            Self::Postgres => {
+                "INSERT INTO call_search (seq, words) VALUES (?1, CAST(CAST(?2 AS TEXT) AS TSVECTOR))"
+            }
+        }
+    }
+
+    /// Replaces the words of the call with the `seq` `?1` by the words in `?2`.
     pub(crate) fn put_words(self) -> &'static str {
         match self {
-            Self::Sqlite => "INSERT OR REPLACE INTO call_search (rowid, words) VALUES ($1, $2)",
+            Self::Sqlite => "INSERT OR REPLACE INTO call_search (rowid, words) VALUES (?1, ?2)",
             Self::Postgres => {
-                "INSERT INTO call_search (seq, words) VALUES ($1, CAST(CAST($2 AS TEXT) AS TSVECTOR)) \
+                "INSERT INTO call_search (seq, words) VALUES (?1, CAST(CAST(?2 AS TEXT) AS TSVECTOR)) \
                  ON CONFLICT (seq) DO UPDATE SET words = excluded.words"
             }
         }
     }
 
-    /// The `seq` of every call with the words of the search that stands in the parameter `$n`.
+    /// The `seq` of every call with the words of the search that stands in the parameter `?n`.
     pub(crate) fn with_words(self, n: usize) -> String {
         match self {
-            Self::Sqlite => format!("SELECT rowid FROM call_search WHERE call_search MATCH ${n}"),
+            Self::Sqlite => format!("SELECT rowid FROM call_search WHERE call_search MATCH ?{n}"),
             Self::Postgres => {
-                format!("SELECT seq FROM call_search WHERE words @@ CAST(CAST(${n} AS TEXT) AS TSQUERY)")
+                format!("SELECT seq FROM call_search WHERE words @@ CAST(CAST(?{n} AS TEXT) AS TSQUERY)")
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Webhook endpoints.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use model::{EndpointId, EventType, OrgId, Time};
 
@@ -104,7 +104,7 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let sql = "INSERT INTO endpoints (id, org_id, url, events, secret, state, created_at, updated_at) \
-                               VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
+                               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
                     let events = made.events.join(" ");
                     let state = made.state.as_str();
                     let values = params![made.id, org, &made.url, &events, &made.secret, state, made.created_at];
@@ -122,7 +122,7 @@ impl OrgStore {
             .read(move |tx| {
                 Box::pin(async move {
                     let sql = format!(
-                        "SELECT {COLUMNS} FROM endpoints WHERE org_id = $1 AND deleted_at IS NULL ORDER BY created_at, id"
+                        "SELECT {COLUMNS} FROM endpoints WHERE org_id = ?1 AND deleted_at IS NULL ORDER BY created_at, id"
                     );
                     tx.query(&sql, params![org], read).await
                 })
@@ -131,21 +131,28 @@ impl OrgStore {
     }
 }
 
-/// The endpoints that are to be told of an event.
-pub(crate) async fn subscribed(tx: &mut Tx<'_>, org: OrgId, event: EventType) -> Result<Vec<Destination>> {
+/// An endpoint that is told events.
+pub(crate) struct Subscriber {
+    pub(crate) destination: Arc<Destination>,
+    /// Names separated by one space; empty for all.
+    events: String,
+}
+
+impl Subscriber {
+    /// Whether it asked for this event.
+    pub(crate) fn wants(&self, event: EventType) -> bool {
+        self.events.is_empty() || self.events.split(' ').any(|name| name == event.as_str())
+    }
+}
+
+/// Every endpoint of the organization that is told events.
+pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Vec<Subscriber>> {
     let sql = "SELECT id, url, secret, previous_secret, events FROM endpoints \
-               WHERE org_id = $1 AND state = 'enabled' AND deleted_at IS NULL ORDER BY created_at, id";
-    let all = tx
-        .query(sql, params![org], |row| {
-            let destination = Destination {
-                id: row.get()?,
-                url: row.get()?,
-                secret: row.get()?,
-                previous_secret: row.get()?,
-            };
-            Ok((destination, row.get::<String>()?))
-        })
-        .await?;
-    let wants = |events: &str| events.is_empty() || events.split(' ').any(|name| name == event.as_str());
-    Ok(all.into_iter().filter(|(_, events)| wants(events)).map(|(destination, _)| destination).collect())
+               WHERE org_id = ?1 AND state = 'enabled' AND deleted_at IS NULL ORDER BY created_at, id";
+    tx.query(sql, params![org], |row| {
+        let destination =
+            Destination { id: row.get()?, url: row.get()?, secret: row.get()?, previous_secret: row.get()? };
+        Ok(Subscriber { destination: Arc::new(destination), events: row.get()? })
+    })
+    .await
 }

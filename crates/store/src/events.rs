@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{CallId, DeliveryId, EventId, EventType, IdGen, OrgId, Time};
+use model::{CallId, EventId, EventType, Time};
+use uuid::Uuid;
 
 use crate::{
-    Result, endpoints,
-    outbox::{Attached, Delivery, Leased},
+    Result,
+    accept::Context,
+    endpoints::{self, Subscriber},
+    outbox::{Delivery, Leased},
     stamps::Stamps,
     tx::Tx,
     value::{Value, params},
@@ -23,41 +26,60 @@ pub struct NewEvent {
     pub data: String,
 }
 
-/// Stores an event with one delivery for each endpoint that asked for it. The first tries are leased to this
+/// Stores events, each with one delivery for every endpoint that asked for it. The first tries are leased to this
 /// process as far as it has room for them.
-pub(crate) async fn insert(
+pub(crate) async fn insert_all(
     tx: &mut Tx<'_>,
-    org: OrgId,
-    new: NewEvent,
-    now: Time,
-    ids: &dyn IdGen,
-    worker: Option<&Attached>,
+    context: &Context,
+    events: Vec<NewEvent>,
     stamps: &mut Stamps,
 ) -> Result<()> {
-    let id: EventId = ids.id();
+    if events.is_empty() {
+        return Ok(());
+    }
+    let subscribers = endpoints::subscribers(tx, context.org).await?;
+    for event in events {
+        insert(tx, context, event, &subscribers, stamps).await?;
+    }
+    Ok(())
+}
+
+async fn insert(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    new: NewEvent,
+    subscribers: &[Subscriber],
+    stamps: &mut Stamps,
+) -> Result<()> {
+    let (org, id): (_, EventId) = (context.org, context.ids.id());
     let created_at = stamps.next(tx).await?;
     tx.execute(
-        "INSERT INTO events (id, org_id, created_at, type, call_id, data) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO events (id, org_id, created_at, type, call_id, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![id, org, created_at, new.event.as_str(), new.call_id, &new.data],
     )
     .await?;
     let data: Arc<str> = new.data.into();
-    for endpoint in endpoints::subscribed(tx, org, new.event).await? {
+    for subscriber in subscribers.iter().filter(|subscriber| subscriber.wants(new.event)) {
         let delivery = Delivery {
-            id: ids.id(),
+            id: context.ids.id(),
             org,
-            endpoint: Arc::new(endpoint),
+            endpoint: subscriber.destination.clone(),
             event_id: id,
             event: new.event.as_str().to_owned(),
             at: created_at.time(),
             data: data.clone(),
             attempts: 0,
         };
+        let worker = context.worker.as_deref();
         let slot = worker.and_then(|worker| Some((worker, (worker.reserve)(delivery.endpoint.id)?)));
-        let lease = slot.as_ref().map(|(worker, _)| *worker);
-        insert_delivery(tx, &delivery, lease, now, stamps).await?;
-        match slot {
-            Some((_, slot)) => tx.leased.push(Leased { delivery, slot: Some(slot) }),
+        let lease = slot.map(|(worker, slot)| {
+            let until = context.now.plus_micros(worker.lease_micros);
+            (worker.owner, until, slot)
+        });
+        let held = lease.as_ref().map(|(owner, until, _)| (*owner, *until));
+        insert_delivery(tx, &delivery, held, context.now, stamps).await?;
+        match lease {
+            Some((_, until, slot)) => tx.leased.push(Leased { delivery, until, slot }),
             None => tx.left.endpoints.push(delivery.endpoint.id),
         }
     }
@@ -67,22 +89,19 @@ pub(crate) async fn insert(
 async fn insert_delivery(
     tx: &mut Tx<'_>,
     delivery: &Delivery,
-    lease: Option<&Attached>,
+    lease: Option<(Uuid, Time)>,
     now: Time,
     stamps: &mut Stamps,
-) -> Result<DeliveryId> {
+) -> Result<()> {
     let (state, due_at, owner, until) = match lease {
-        Some(worker) => {
-            let until = now.plus_micros(worker.lease_micros);
-            ("in_flight", Value::Null, Value::Uuid(worker.owner), until.into())
-        }
+        Some((owner, until)) => ("in_flight", Value::Null, Value::Uuid(owner), until.into()),
         None => ("pending", now.into(), Value::Null, Value::Null),
     };
     let created_at = stamps.next(tx).await?;
     tx.execute(
         "INSERT INTO deliveries (id, org_id, endpoint_id, event_id, state, attempts, due_at, lease_owner, \
                                  lease_until, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?9)",
         params![
             delivery.id,
             delivery.org,
@@ -95,6 +114,6 @@ async fn insert_delivery(
             created_at
         ],
     )
-    .await?;
-    Ok(delivery.id)
+    .await
+    .map(drop)
 }

@@ -28,9 +28,9 @@ pub(crate) enum Known {
 
 pub(crate) async fn look_up(tx: &mut Tx<'_>, org: OrgId, asked: &Idempotency, now: Time) -> Result<Known> {
     let forgotten = now.plus_micros(-KEPT_MICROS);
-    let sql = "DELETE FROM idempotency_keys WHERE created_at < $1";
+    let sql = "DELETE FROM idempotency_keys WHERE created_at < ?1";
     tx.execute(sql, params![forgotten]).await?;
-    let sql = "SELECT request_hash, status, data FROM idempotency_keys WHERE org_id = $1 AND key = $2";
+    let sql = "SELECT request_hash, status, data FROM idempotency_keys WHERE org_id = ?1 AND key = ?2";
     let found = tx
         .first(sql, params![org, &asked.key], |row| {
             Ok((row.get::<Vec<u8>>()?, row.get::<i64>()?, row.get::<String>()?))
@@ -54,7 +54,7 @@ pub(crate) async fn remember(
     now: Time,
 ) -> Result<()> {
     let sql = "INSERT INTO idempotency_keys (org_id, key, request_hash, status, data, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6)";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let params = params![org, &asked.key, asked.request_hash.as_slice(), i64::from(status), data, now];
     tx.execute(sql, params).await.map(drop)
 }

@@ -105,12 +105,12 @@ const REJECTED_KEPT: i64 = 1000;
 /// How long a repeated message counts as a repetition, in microseconds.
 const REPETITION_MICROS: i64 = 24 * 3600 * 1_000_000;
 
-/// Whether the same message was accepted from the source within the last day.
-pub(crate) async fn is_repetition(tx: &mut Tx<'_>, source: SourceId, message: &Incoming) -> Result<bool> {
-    let sql = "SELECT 1 FROM inbox WHERE source_id = $1 AND fingerprint = $2 AND outcome = 'accepted' \
-               AND received_at > $3 LIMIT 1";
+/// Whether the same message about the call was accepted within the last day.
+pub(crate) async fn is_repetition(tx: &mut Tx<'_>, call: CallId, message: &Incoming) -> Result<bool> {
+    let sql = "SELECT 1 FROM inbox WHERE call_id = ?1 AND fingerprint = ?2 AND outcome = 'accepted' \
+               AND received_at > ?3 LIMIT 1";
     let since = message.received_at.plus_micros(-REPETITION_MICROS);
-    let found = tx.first(sql, params![source, message.fingerprint.as_slice(), since], |_| Ok(())).await?;
+    let found = tx.first(sql, params![call, message.fingerprint.as_slice(), since], |_| Ok(())).await?;
     Ok(found.is_some())
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn insert(
     tx.execute(
         "INSERT INTO inbox (id, org_id, source_id, received_at, event, external_id, outcome, reason, call_id, headers, \
                             body, fingerprint) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             message.id,
             org,
@@ -156,8 +156,8 @@ pub(crate) async fn insert(
 
 /// Forgets the oldest of many rejected messages.
 pub(crate) async fn prune_rejected(tx: &mut Tx<'_>, org: OrgId, source: SourceId) -> Result<()> {
-    let sql = "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE org_id = $1 AND source_id = $2 \
-               AND outcome = 'rejected' ORDER BY received_at DESC, id DESC LIMIT 100 OFFSET $3)";
+    let sql = "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE org_id = ?1 AND source_id = ?2 \
+               AND outcome = 'rejected' ORDER BY received_at DESC, id DESC LIMIT 100 OFFSET ?3)";
     tx.execute(sql, params![org, source, REJECTED_KEPT]).await.map(drop)
 }
 
@@ -169,7 +169,7 @@ impl OrgStore {
             .read(move |tx| {
                 Box::pin(async move {
                     let sql = "SELECT id, received_at, event, outcome, reason, call_id, body FROM inbox \
-                               WHERE source_id = $1 AND org_id = $2 ORDER BY received_at DESC, id DESC LIMIT $3";
+                               WHERE source_id = ?1 AND org_id = ?2 ORDER BY received_at DESC, id DESC LIMIT ?3";
                     tx.query(sql, params![source, org, i64::from(limit)], read).await
                 })
             })

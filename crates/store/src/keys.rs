@@ -67,7 +67,7 @@ impl Store {
         let key_id = key_id.to_owned();
         self.peek(move |tx| {
             Box::pin(async move {
-                let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE key_id = $1");
+                let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE key_id = ?1");
                 tx.first(&sql, params![&key_id], read).await
             })
         })
@@ -78,7 +78,7 @@ impl Store {
     pub async fn touch_key(&self, id: KeyId, at: Time) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {
-                let sql = "UPDATE api_keys SET last_used_at = $2 WHERE id = $1";
+                let sql = "UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1";
                 tx.execute(sql, params![id, at]).await.map(drop)
             })
         })
@@ -91,7 +91,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING {COLUMNS}"
+                    "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1 RETURNING {COLUMNS}"
                 );
                 tx.first(&sql, params![id, now], read).await
             })
@@ -123,7 +123,7 @@ impl OrgStore {
                     tx.execute(
                         "INSERT INTO api_keys \
                              (id, org_id, name, key_id, hash, last4, scopes, rate_limit, created_at, expires_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, 'all', $7, $8, $9)",
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'all', ?7, ?8, ?9)",
                         params![
                             made.id,
                             made.org,
@@ -150,7 +150,7 @@ impl OrgStore {
             .read(move |tx| {
                 Box::pin(async move {
                     let sql =
-                        format!("SELECT {COLUMNS} FROM api_keys WHERE org_id = $1 ORDER BY created_at DESC");
+                        format!("SELECT {COLUMNS} FROM api_keys WHERE org_id = ?1 ORDER BY created_at DESC");
                     tx.query(&sql, params![org], read).await
                 })
             })

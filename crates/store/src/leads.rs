@@ -70,7 +70,7 @@ impl OrgStore {
 }
 
 pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: LeadId) -> Result<Option<Lead>> {
-    let sql = format!("SELECT {COLUMNS} FROM leads WHERE id = $1 AND org_id = $2");
+    let sql = format!("SELECT {COLUMNS} FROM leads WHERE id = ?1 AND org_id = ?2");
     tx.first(&sql, params![id, org], read).await
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: LeadId) -> Result<Opt
 pub(crate) async fn open_lead_of(tx: &mut Tx<'_>, org: OrgId, contact: ContactId) -> Result<Option<Lead>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM leads \
-         WHERE contact_id = $1 AND org_id = $2 AND status IN ('new', 'contacted', 'qualified') \
+         WHERE contact_id = ?1 AND org_id = ?2 AND status IN ('new', 'contacted', 'qualified') \
          ORDER BY created_at DESC LIMIT 1"
     );
     tx.first(&sql, params![contact, org], read).await
@@ -88,7 +88,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, lead: &Lead) -> Result<(
     tx.execute(
         "INSERT INTO leads (id, org_id, call_id, contact_id, name, phone, email, intent, urgency, summary, status, \
                             notes, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             lead.id,
             org,
@@ -113,9 +113,9 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, lead: &Lead) -> Result<(
 /// Writes what a call changes of a lead.
 pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, lead: &Lead) -> Result<()> {
     tx.execute(
-        "UPDATE leads SET contact_id = $3, name = $4, phone = $5, email = $6, intent = $7, urgency = $8, \
-                          summary = $9, updated_at = $10 \
-         WHERE id = $1 AND org_id = $2",
+        "UPDATE leads SET contact_id = ?3, name = ?4, phone = ?5, email = ?6, intent = ?7, urgency = ?8, \
+                          summary = ?9, updated_at = ?10 \
+         WHERE id = ?1 AND org_id = ?2",
         params![
             lead.id,
             org,

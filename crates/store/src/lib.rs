@@ -197,4 +197,16 @@ impl Store {
             Database::Postgres(postgres) => postgres.write(&self.0.outbox, operation).await,
         }
     }
+
+    /// A write that can be run again after it was rolled back, which makes it cheaper (see [`tx::Care`]).
+    async fn write_repeatable<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx<'_>) -> Work<'t, T> + Send + 'static,
+    {
+        match &self.0.database {
+            Database::Sqlite(sqlite) => sqlite.write_repeatable(&self.0.outbox, operation).await,
+            Database::Postgres(postgres) => postgres.write_repeatable(&self.0.outbox, operation).await,
+        }
+    }
 }

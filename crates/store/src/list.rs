@@ -22,7 +22,7 @@ pub(crate) struct ListQuery<'a> {
 impl<'a> ListQuery<'a> {
     /// Of a table with `org_id` and `created_at`.
     pub(crate) fn new(select: &str, org: OrgId, page: &Page) -> Self {
-        let mut query = Self { sql: format!("{select} WHERE org_id = $1"), params: vec![org.into()] };
+        let mut query = Self { sql: format!("{select} WHERE org_id = ?1"), params: vec![org.into()] };
         if let Some(Cursor(before)) = page.before {
             query.add("created_at < ", before.into());
         }
@@ -42,7 +42,7 @@ impl<'a> ListQuery<'a> {
     /// Where a condition that ends in a parameter holds.
     pub(crate) fn add(&mut self, condition: &str, value: Value<'a>) {
         self.params.push(value);
-        self.sql.push_str(&format!(" AND {condition}${}", self.params.len()));
+        self.sql.push_str(&format!(" AND {condition}?{}", self.params.len()));
     }
 
     /// Where a condition holds that is written for the number of its parameter.
@@ -54,7 +54,7 @@ impl<'a> ListQuery<'a> {
     /// Newest first, one more than the page holds: the one more tells whether there is a next page.
     pub(crate) fn finish(mut self, page: &Page) -> (String, Vec<Value<'a>>) {
         self.params.push(Value::Int(i64::from(page.limit) + 1));
-        self.sql.push_str(&format!(" ORDER BY created_at DESC LIMIT ${}", self.params.len()));
+        self.sql.push_str(&format!(" ORDER BY created_at DESC LIMIT ?{}", self.params.len()));
         (self.sql, self.params)
     }
 }

@@ -21,8 +21,10 @@ use uuid::Uuid;
 pub struct Leased {
     /// The delivery.
     pub delivery: Delivery,
-    /// The worker's slot that it takes; `None` for one that was claimed.
-    pub slot: Option<Slot>,
+    /// Until when.
+    pub until: Time,
+    /// The worker's slot that it takes.
+    pub slot: Slot,
 }
 
 /// Everything that is needed to send a delivery once.

@@ -8,7 +8,7 @@ use tokio_postgres::NoTls;
 use crate::{
     error::{Error, Result},
     outbox::Outbox,
-    tx::{Tx, Work},
+    tx::{Care, Tx, Work},
 };
 
 /// How long a free connection is waited for.
@@ -50,15 +50,34 @@ impl Postgres {
         operation(&mut Tx::postgres_read(&client)).await
     }
 
-    /// Runs a write in a transaction. It is durable when this returns `Ok`.
+    /// Runs an operation in a transaction of its own.
     pub(crate) async fn write<T, F>(&self, outbox: &Arc<Outbox>, operation: F) -> Result<T>
+    where
+        F: for<'t> FnOnce(&'t mut Tx<'_>) -> Work<'t, T> + Send,
+    {
+        self.transact(outbox, operation, Care::Alone).await
+    }
+
+    /// Runs an operation that can be run again: first without savepoints, which are two more round trips each, and
+    /// where that fails once more with them.
+    pub(crate) async fn write_repeatable<T, F>(&self, outbox: &Arc<Outbox>, mut operation: F) -> Result<T>
+    where
+        F: for<'t> FnMut(&'t mut Tx<'_>) -> Work<'t, T> + Send,
+    {
+        match self.transact(outbox, &mut operation, Care::Group).await {
+            Err(error) if !error.is_unavailable() => self.transact(outbox, operation, Care::Alone).await,
+            done => done,
+        }
+    }
+
+    async fn transact<T, F>(&self, outbox: &Arc<Outbox>, operation: F, care: Care) -> Result<T>
     where
         F: for<'t> FnOnce(&'t mut Tx<'_>) -> Work<'t, T> + Send,
     {
         let mut client = self.client().await?;
         // Dropped without a commit, the transaction is rolled back.
         let transaction = client.transaction().await?;
-        let mut tx = Tx::postgres(&transaction);
+        let mut tx = Tx::postgres(&transaction, care);
         let value = operation(&mut tx).await?;
         let (leased, left) = (std::mem::take(&mut tx.leased), std::mem::take(&mut tx.left));
         drop(tx);

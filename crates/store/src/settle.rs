@@ -1,6 +1,8 @@
 //! What follows from a call's new state: decided by the rules, written here.
 
-use model::{Appointment, AssistantId, CallState, Contact, Field, Lead, OrgId, Platform, Ranks};
+use model::{
+    Appointment, AssistantId, AssistantRef, CallState, Contact, Field, Lead, OrgId, Platform, Ranks,
+};
 
 use crate::{
     Result,
@@ -10,7 +12,7 @@ use crate::{
     contacts, events, leads,
     stamps::Stamps,
     tx::Tx,
-    value::params,
+    value::{Cells, params},
 };
 
 /// Decides what follows from a call's new state, and writes all of it.
@@ -25,13 +27,11 @@ pub(crate) async fn settle(
 ) -> Result<()> {
     let org = context.org;
     let assistant_id = match &state.facts.assistant {
-        Some(seen) => {
-            let fresh = context.ids.id();
-            Some(assistants::find_or_insert(tx, org, origin.platform, seen, fresh, stamps).await?)
-        }
+        Some(seen) => Some(assistant_of(tx, context, origin.platform, seen, stored.as_ref(), stamps).await?),
         None => None,
     };
-    let mut situation = look_around(tx, context, origin.platform, assistant_id, state).await?;
+    let is_new = stored.is_none();
+    let mut situation = look_around(tx, context, origin.platform, (assistant_id, is_new), state).await?;
     if let Some(stored) = &stored {
         situation.name_before.clone_from(&stored.state.facts.caller_name);
         situation.email_before.clone_from(&stored.state.facts.caller_email);
@@ -41,13 +41,37 @@ pub(crate) async fn settle(
     let updated_at = stamps.next(tx).await?;
     let beside = Beside { assistant_id, updated_at };
     write_call_row(tx, org, (origin, external_id), stored.as_ref(), &decision.call, &beside).await?;
-    recount(tx, org, stored.as_ref(), &decision.call, assistant_id).await?;
-    write_records(tx, org, &before, &decision, stamps).await?;
-    for event in decision.events {
-        let worker = context.worker.as_deref();
-        events::insert(tx, org, event, context.now, &*context.ids, worker, stamps).await?;
+    let contact_before = stored.and_then(|stored| stored.state.contact_id);
+    if let Some(id) = contact_before.filter(|before| Some(*before) != decision.call.contact_id) {
+        contacts::lose_call(tx, org, id).await?;
     }
-    Ok(())
+    write_records(tx, org, &before, &decision, stamps).await?;
+    events::insert_all(tx, context, decision.events, stamps).await
+}
+
+/// The record of the assistant that a call names, with the call counted for it.
+async fn assistant_of(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    platform: Platform,
+    seen: &AssistantRef,
+    stored: Option<&Stored>,
+    stamps: &mut Stamps,
+) -> Result<AssistantId> {
+    let org = context.org;
+    let before =
+        stored.and_then(|stored| Some((stored.assistant_id?, stored.state.facts.assistant.as_ref()?)));
+    match before {
+        Some((id, known)) if known.external_id == seen.external_id => {
+            if let Some(name) = &seen.name {
+                assistants::rename(tx, org, id, name).await?;
+            }
+            return Ok(id);
+        }
+        Some((id, _)) => assistants::lose_call(tx, org, id).await?,
+        None => {}
+    }
+    assistants::gain_call(tx, org, platform, seen, context.ids.id(), stamps).await
 }
 
 /// Loads what the rules look at.
@@ -55,7 +79,7 @@ async fn look_around<'a>(
     tx: &mut Tx<'_>,
     context: &'a Context,
     platform: Platform,
-    assistant_id: Option<AssistantId>,
+    (assistant_id, is_new): (Option<AssistantId>, bool),
     call: CallState,
 ) -> Result<Situation<'a>> {
     let org = context.org;
@@ -68,11 +92,9 @@ async fn look_around<'a>(
         (None, Some(contact)) => leads::open_lead_of(tx, org, contact.id).await?,
         (None, None) => None,
     };
-    let appointments = appointments::of_call(tx, org, call.id).await?;
-    let sql = "SELECT time_zone, country FROM organizations WHERE id = $1";
-    let settings = tx
-        .first(sql, params![org], |row| Ok(OrgSettings { time_zone: row.get()?, country: row.get()? }))
-        .await?;
+    let appointments = if is_new { Vec::new() } else { appointments::of_call(tx, org, call.id).await? };
+    let used_tools = call.facts.messages.iter().flatten().any(|message| message.tool.is_some());
+    let settings = if used_tools { settings_of(tx, org).await? } else { OrgSettings::default() };
     Ok(Situation {
         call,
         platform,
@@ -82,11 +104,17 @@ async fn look_around<'a>(
         contact,
         lead,
         appointments,
-        org: settings.unwrap_or_default(),
+        org: settings,
         completion_wait: context.rules.completion_wait,
         now: context.now,
         ids: &*context.ids,
     })
+}
+
+async fn settings_of(tx: &mut Tx<'_>, org: OrgId) -> Result<OrgSettings> {
+    let sql = "SELECT time_zone, country FROM organizations WHERE id = ?1";
+    let read = |row: &mut Cells<'_>| Ok(OrgSettings { time_zone: row.get()?, country: row.get()? });
+    Ok(tx.first(sql, params![org], read).await?.unwrap_or_default())
 }
 
 async fn write_call_row(
@@ -112,7 +140,7 @@ async fn write_call_row(
     }
     let worded = [Field::CallerPhone, Field::CallerName, Field::CallerEmail, Field::Summary, Field::Intent];
     if differs(before, &call.ranks, &worded) || differs(before, &call.ranks, &[Field::Transcript]) {
-        calls::put_words(tx, org, seq, call).await?;
+        calls::put_words(tx, org, seq, call, stored.is_none()).await?;
     }
     Ok(())
 }
@@ -120,30 +148,6 @@ async fn write_call_row(
 /// Whether any of the fields was filled anew.
 fn differs(before: Option<&Ranks>, after: &Ranks, fields: &[Field]) -> bool {
     fields.iter().any(|field| before.and_then(|ranks| ranks.get(*field)) != after.get(*field))
-}
-
-/// Keeps the number of calls of assistants and contacts that a later message took the call away from.
-async fn recount(
-    tx: &mut Tx<'_>,
-    org: OrgId,
-    stored: Option<&Stored>,
-    call: &CallState,
-    assistant: Option<AssistantId>,
-) -> Result<()> {
-    let assistant_before = stored.and_then(|stored| stored.assistant_id);
-    if assistant_before != assistant {
-        if let Some(id) = assistant_before {
-            assistants::count_call(tx, org, id, -1).await?;
-        }
-        if let Some(id) = assistant {
-            assistants::count_call(tx, org, id, 1).await?;
-        }
-    }
-    let contact_before = stored.and_then(|stored| stored.state.contact_id);
-    if let Some(id) = contact_before.filter(|before| Some(*before) != call.contact_id) {
-        contacts::lose_call(tx, org, id).await?;
-    }
-    Ok(())
 }
 
 /// Which records were there before the decision: those are updated, the others inserted.

@@ -69,7 +69,7 @@ fn read(row: &mut Cells<'_>) -> Result<Source> {
 pub(crate) async fn insert(tx: &mut Tx<'_>, source: &Source) -> Result<()> {
     tx.execute(
         "INSERT INTO sources (id, org_id, platform, name, secret, settings, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             source.id,
             source.org,
@@ -89,7 +89,7 @@ impl Store {
     pub async fn find_source(&self, id: SourceId) -> Result<Option<Source>> {
         self.peek(move |tx| {
             Box::pin(async move {
-                let sql = format!("SELECT {COLUMNS} FROM sources WHERE id = $1 AND deleted_at IS NULL");
+                let sql = format!("SELECT {COLUMNS} FROM sources WHERE id = ?1 AND deleted_at IS NULL");
                 tx.first(&sql, params![id], read).await
             })
         })
@@ -122,7 +122,7 @@ impl OrgStore {
             .read(move |tx| {
                 Box::pin(async move {
                     let sql = format!(
-                        "SELECT {COLUMNS} FROM sources WHERE org_id = $1 AND deleted_at IS NULL ORDER BY created_at, id"
+                        "SELECT {COLUMNS} FROM sources WHERE org_id = ?1 AND deleted_at IS NULL ORDER BY created_at, id"
                     );
                     tx.query(&sql, params![org], read).await
                 })

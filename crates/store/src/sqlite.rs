@@ -1,5 +1,7 @@
 //! The embedded database: one writer thread that groups commits, and reader threads beside it.
 
+mod writer;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -12,44 +14,29 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::oneshot;
 
+use self::writer::{Answered, Job, Writing};
 use crate::{
     error::{Error, Result},
     outbox::Outbox,
-    tx::{Tx, Work, drive},
+    tx::{Care, Tx, Work, drive},
 };
-
-/// How many writes one commit may hold. With `synchronous=FULL` a commit waits for the disk; the writes that arrive
-/// meanwhile form the next group, so a lone write never waits for company and many share one wait.
-const GROUP: usize = 256;
 
 /// How long a writer of another process is waited for.
 const BUSY: Duration = Duration::from_secs(15);
 
 /// A database in a file.
 pub(crate) struct Sqlite {
-    writer: Sender<WriteJob>,
+    writer: Sender<Box<dyn Job>>,
     readers: Sender<ReadJob>,
     /// The reader threads' connections, for bounded reads on the thread that asks.
     connections: Vec<Arc<Mutex<Connection>>>,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
-/// Runs inside a savepoint and tells what to do with it.
-type WriteJob = Box<dyn FnOnce(&mut Connection) -> Written + Send>;
-/// Answers whoever asked for the write, once it is known whether the commit succeeded.
-type Answer = Box<dyn FnOnce(Result<(), Arc<rusqlite::Error>>) + Send>;
-
-struct Written {
-    keep: bool,
-    answer: Answer,
-}
-
 impl Sqlite {
     /// Starts the threads over a file whose schema is up to date.
     pub(crate) fn start(path: &Path, readers: usize) -> Result<Self> {
-        let (writer, jobs) = unbounded::<WriteJob>();
-        let connection = open(path)?;
-        thread::Builder::new().name("store-writer".into()).spawn(move || write_loop(connection, &jobs))?;
+        let writer = writer::start(open(path)?)?;
         let (reads, jobs) = unbounded::<ReadJob>();
         let mut connections = Vec::with_capacity(readers);
         for number in 0..readers {
@@ -73,7 +60,7 @@ impl Sqlite {
     {
         let (answer, answered) = oneshot::channel();
         let job: ReadJob = Box::new(move |connection| {
-            let result = unwind(|| drive(operation(&mut Tx::sqlite(connection))));
+            let result = unwind(|| drive(operation(&mut Tx::sqlite(connection, Care::Alone))));
             // Nobody waits any more where the request was given up.
             let _ = answer.send(result);
         });
@@ -95,7 +82,7 @@ impl Sqlite {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => continue,
             };
-            return unwind(|| drive(operation(&mut Tx::sqlite(&mut connection))));
+            return unwind(|| drive(operation(&mut Tx::sqlite(&mut connection, Care::Alone))));
         }
         self.read(operation).await
     }
@@ -106,24 +93,30 @@ impl Sqlite {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx<'_>) -> Work<'t, T> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
-        let outbox = outbox.clone();
-        let job: WriteJob = Box::new(move |connection| {
-            let mut tx = Tx::sqlite(connection);
-            let result = unwind(|| drive(operation(&mut tx)));
-            let (leased, left) = (std::mem::take(&mut tx.leased), std::mem::take(&mut tx.left));
-            Written {
-                keep: result.is_ok(),
-                answer: Box::new(move |committed| {
-                    let result = result.and_then(|value| committed.map(|()| value).map_err(Error::Commit));
-                    if result.is_ok() {
-                        outbox.committed(leased, &left);
-                    }
-                    let _ = answer.send(result);
-                }),
-            }
-        });
-        self.writer.send(job).map_err(|_| Error::Dropped)?;
+        let mut operation = Some(operation);
+        let run = move |tx: &mut Tx<'_>| match operation.take() {
+            Some(operation) => drive(operation(tx)),
+            None => Err(Error::Dropped),
+        };
+        self.hand_over(Writing::once(run, outbox)).await
+    }
+
+    /// Runs a write that can be run again, which costs less: it needs no savepoint of its own (see `writer`).
+    pub(crate) async fn write_repeatable<T, F>(&self, outbox: &Arc<Outbox>, mut operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx<'_>) -> Work<'t, T> + Send + 'static,
+    {
+        let run = move |tx: &mut Tx<'_>| drive(operation(tx));
+        self.hand_over(Writing::repeatable(run, outbox)).await
+    }
+
+    async fn hand_over<T, F>(&self, (writing, answered): (Writing<T, F>, Answered<T>)) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.writer.send(Box::new(writing)).map_err(|_| Error::Dropped)?;
         answered.await.map_err(|_| Error::Dropped)?
     }
 }
@@ -154,60 +147,10 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// After so many commits the planner's statistics are looked after.
-const OPTIMIZE_EVERY: u64 = 10_000;
-
 fn open_reader(path: &Path) -> Result<Connection> {
     let connection = open(path)?;
     // In KiB: the upper levels of the indexes of a million calls. The operating system's cache serves the rest.
     connection.pragma_update(None, "cache_size", -8192)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
-}
-
-fn write_loop(mut connection: Connection, jobs: &Receiver<WriteJob>) {
-    let mut commits: u64 = 0;
-    while let Ok(first) = jobs.recv() {
-        if commits.is_multiple_of(OPTIMIZE_EVERY) {
-            // Without statistics the planner takes a status for as telling as a phone number. Bounded by
-            // `analysis_limit`, so it takes milliseconds; where it fails, the next time may do.
-            let _ = connection.execute_batch("PRAGMA optimize(0x10002)");
-        }
-        commits += 1;
-        let mut answers = Vec::new();
-        let committed = commit_group(&mut connection, first, jobs, &mut answers).map_err(Arc::new);
-        if let Err(error) = &committed {
-            tracing::error!(%error, "a group of {} writes could not be committed", answers.len());
-            if !connection.is_autocommit() {
-                // Where even this fails the next `BEGIN` reports it.
-                let _ = connection.execute_batch("ROLLBACK");
-            }
-        }
-        for answer in answers {
-            answer(committed.clone());
-        }
-    }
-}
-
-fn commit_group(
-    connection: &mut Connection,
-    first: WriteJob,
-    jobs: &Receiver<WriteJob>,
-    answers: &mut Vec<Answer>,
-) -> rusqlite::Result<()> {
-    // Where this fails the job is dropped, and its asker told that the store could not take it.
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let mut next = Some(first);
-    while let Some(job) = next {
-        connection.prepare_cached("SAVEPOINT one")?.execute([])?;
-        let written = job(connection);
-        if !written.keep {
-            connection.prepare_cached("ROLLBACK TO one")?.execute([])?;
-        }
-        connection.prepare_cached("RELEASE one")?.execute([])?;
-        answers.push(written.answer);
-        next = if answers.len() < GROUP { jobs.try_recv().ok() } else { None };
-    }
-    connection.prepare_cached("COMMIT")?.execute([])?;
-    Ok(())
 }

@@ -31,11 +31,13 @@ impl Stamps {
 
     async fn take_block(tx: &mut Tx<'_>, org: OrgId, now: Time) -> Result<i64> {
         let sql = "UPDATE org_clocks SET last_stamp = \
-                       CASE WHEN last_stamp < CAST($2 AS BIGINT) THEN CAST($2 AS BIGINT) ELSE last_stamp END \
-                       + CAST($3 AS BIGINT) \
-                   WHERE org_id = $1 RETURNING last_stamp";
+                       CASE WHEN last_stamp < CAST(?2 AS BIGINT) THEN CAST(?2 AS BIGINT) ELSE last_stamp END \
+                       + CAST(?3 AS BIGINT) \
+                   WHERE org_id = ?1";
+        tx.execute(sql, params![org, now, BLOCK]).await?;
         // A block ends `BLOCK` after the later of now and the last stamp, so it begins after both.
-        tx.first(sql, params![org, now, BLOCK], |row| row.get::<i64>())
+        let sql = "SELECT last_stamp FROM org_clocks WHERE org_id = ?1";
+        tx.first(sql, params![org], |row| row.get::<i64>())
             .await?
             .ok_or(Error::Stored { what: "organization", why: "is not there".into() })
     }

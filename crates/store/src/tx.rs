@@ -22,9 +22,21 @@ use crate::{
 /// The future of an operation inside a transaction.
 pub(crate) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
+/// What becomes of the rest where an operation fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// All of the transaction is rolled back and run again with [`Care::Alone`]. So an operation need not be able to
+    /// go on after an error.
+    Group,
+    /// The operation is undone and nothing else, so it may also catch an error of a part, undo that, and go on.
+    Alone,
+}
+
 /// A transaction, or on the reading side a connection, of either database.
 pub(crate) struct Tx<'c> {
     connection: Connection<'c>,
+    /// What becomes of the rest where the operation fails.
+    pub(crate) care: Care,
     /// Deliveries that this transaction leased to this process: handed over when it has committed, dropped (and
     /// their slots freed) when it has not.
     pub(crate) leased: Vec<Leased>,
@@ -40,20 +52,20 @@ enum Connection<'c> {
 }
 
 impl<'c> Tx<'c> {
-    fn over(connection: Connection<'c>) -> Self {
-        Self { connection, leased: Vec::new(), left: Left::default() }
+    fn over(connection: Connection<'c>, care: Care) -> Self {
+        Self { connection, care, leased: Vec::new(), left: Left::default() }
     }
 
-    pub(crate) fn sqlite(connection: &'c mut rusqlite::Connection) -> Self {
-        Self::over(Connection::Sqlite(connection))
+    pub(crate) fn sqlite(connection: &'c mut rusqlite::Connection, care: Care) -> Self {
+        Self::over(Connection::Sqlite(connection), care)
     }
 
-    pub(crate) fn postgres(transaction: &'c Transaction<'c>) -> Self {
-        Self::over(Connection::Postgres(transaction))
+    pub(crate) fn postgres(transaction: &'c Transaction<'c>, care: Care) -> Self {
+        Self::over(Connection::Postgres(transaction), care)
     }
 
     pub(crate) fn postgres_read(client: &'c Client) -> Self {
-        Self::over(Connection::PostgresRead(client))
+        Self::over(Connection::PostgresRead(client), Care::Alone)
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -102,6 +114,19 @@ impl<'c> Tx<'c> {
         read: impl Fn(&mut Cells<'_>) -> Result<T> + Send,
     ) -> Result<Option<T>> {
         Ok(self.query(sql, params, read).await?.into_iter().next())
+    }
+
+    /// Inserts a row into a table that numbers its rows, and tells the row's number (its `seq`).
+    ///
+    /// Not by `RETURNING` on SQLite: with it a statement copies every page before it changes it, and lets the full-text
+    /// index write what it has. Statements of the hot paths do without.
+    pub(crate) async fn insert_numbered(&mut self, sql: &str, params: &[Value<'_>]) -> Result<i64> {
+        if let Connection::Sqlite(connection) = &mut self.connection {
+            connection.prepare_cached(sql)?.execute(rusqlite::params_from_iter(params))?;
+            return Ok(connection.last_insert_rowid());
+        }
+        let seq = self.first(&format!("{sql} RETURNING seq"), params, |row| row.get()).await?;
+        seq.ok_or(Error::Stored { what: "row", why: "was not given a number".into() })
     }
 
     /// Runs a statement and tells how many rows it changed.

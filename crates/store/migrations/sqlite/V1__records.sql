@@ -73,12 +73,12 @@ CREATE TABLE inbox (
     outcome TEXT NOT NULL,
     reason TEXT,
     call_id BLOB,
+    fingerprint BLOB NOT NULL,
     headers TEXT NOT NULL,
-    body BLOB NOT NULL,
-    fingerprint BLOB NOT NULL
+    body BLOB NOT NULL
 );
 CREATE INDEX inbox_by_source ON inbox (source_id, received_at);
-CREATE INDEX inbox_by_hash ON inbox (source_id, fingerprint, received_at);
+CREATE INDEX inbox_by_call ON inbox (call_id, fingerprint) WHERE call_id IS NOT NULL;
 
 CREATE TABLE assistants (
     id BLOB PRIMARY KEY,
