@@ -1,5 +1,6 @@
 //! The embedded database: one writer thread that groups commits, and reader threads beside it.
 
+mod checkpoint;
 mod writer;
 
 use std::{
@@ -36,7 +37,7 @@ type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
 impl Sqlite {
     /// Starts the threads over a file whose schema is up to date.
     pub(crate) fn start(path: &Path, readers: usize) -> Result<Self> {
-        let writer = writer::start(open(path)?)?;
+        let writer = writer::start(open(path)?, checkpoint::start(path)?)?;
         let (reads, jobs) = unbounded::<ReadJob>();
         let mut connections = Vec::with_capacity(readers);
         for number in 0..readers {
@@ -139,7 +140,8 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -4096)?;
     connection.pragma_update(None, "analysis_limit", 400)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    // In pages: see `checkpoint`.
+    connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // Plans do not depend on the values that are bound, so a statement is not planned anew for another LIMIT.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::unwind;
+use super::{checkpoint::Checkpoints, unwind};
 use crate::{
     error::{Error, Result},
     outbox::{Leased, Left, Outbox},
@@ -112,7 +112,10 @@ where
 }
 
 /// Starts the thread over its connection. It ends when the sender is gone.
-pub(super) fn start(connection: Connection) -> std::io::Result<Sender<Box<dyn Job>>> {
+pub(super) fn start(
+    connection: Connection,
+    checkpoints: Checkpoints,
+) -> std::io::Result<Sender<Box<dyn Job>>> {
     let (sender, jobs) = unbounded();
     let mut writer = Writer { connection, jobs, waiting: VecDeque::new() };
     thread::Builder::new().name("store-writer".into()).spawn(move || {
@@ -123,6 +126,7 @@ pub(super) fn start(connection: Connection) -> std::io::Result<Sender<Box<dyn Jo
             }
             commits += 1;
             writer.commit_group(first);
+            checkpoints.committed(&writer.connection);
         }
     })?;
     Ok(sender)
