@@ -168,10 +168,11 @@ impl<'de> Deserialize<'de> for PhoneParam {
     }
 }
 
-/// The platform and the source in an ingest address.
+/// The platform and the source in an ingest address, and the secret behind them where there is one.
 pub(crate) struct IngestPath {
     pub(crate) platform: String,
     pub(crate) source: model::SourceId,
+    pub(crate) secret: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IngestPath {
@@ -179,9 +180,13 @@ impl<S: Send + Sync> FromRequestParts<S> for IngestPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         #[expect(clippy::disallowed_types, reason = "wrapped here, so that its rejection is ours")]
-        let path = axum::extract::Path::<(String, String)>::from_request_parts(parts, state).await;
-        let path = path.ok().and_then(|path| Some((path.0.0, path.0.1.parse().ok()?)));
-        let (platform, source) = path.ok_or_else(|| ApiError::not_found("source"))?;
-        Ok(Self { platform, source })
+        let path = axum::extract::Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let mut values = path.map(|path| path.0).unwrap_or_default().into_iter().map(|(_, value)| value);
+        let (platform, source, secret) = (values.next(), values.next(), values.next());
+        let source = source.and_then(|id| id.parse().ok());
+        let (Some(platform), Some(source)) = (platform, source) else {
+            return Err(ApiError::not_found("source"));
+        };
+        Ok(Self { platform, source, secret })
     }
 }

@@ -32,11 +32,11 @@ pub(crate) struct Receipt {
 /// its exact bytes. When it is answered with 200, it is kept durably, whatever it says.
 #[utoipa::path(post, path = "/ingest/{platform}/{source_id}", tag = "Ingest", security(()),
     params(
-        ("platform" = String, Path, description = "The platform: `vapi` or `retell`."),
+        ("platform" = String, Path, description = "The platform, such as `vapi` or `twilio`."),
         ("source_id" = String, Path, description = "The source's id.", format = Uuid),
     ),
     request_body(content = Option<serde_json::Value>, content_type = "application/json",
-        description = "The platform's own message."),
+        description = "The platform's own message, in its own format."),
     responses(
         (status = 200, description = "The message is kept.", body = crate::openapi::OneOf<Receipt>),
         (status = 401, response = crate::openapi::Unauthorized),
@@ -46,14 +46,49 @@ pub(crate) struct Receipt {
     ))]
 pub(crate) async fn receive_message(
     State(state): State<AppState>,
-    crate::extract::IngestPath { platform, source }: crate::extract::IngestPath,
+    path: crate::extract::IngestPath,
+    request: axum::extract::Request,
+) -> Result<One<Receipt>, ApiError> {
+    receive(&state, &path, request).await
+}
+
+/// Take a voice platform's webhook at an address that holds the secret
+///
+/// For platforms whose signatures prove little, or that cannot sign: whoever knows the address is the platform.
+#[utoipa::path(post, path = "/ingest/{platform}/{source_id}/{secret}", tag = "Ingest", security(()),
+    params(
+        ("platform" = String, Path, description = "The platform, such as `synthflow` or `custom`."),
+        ("source_id" = String, Path, description = "The source's id.", format = Uuid),
+        ("secret" = String, Path, description = "The source's secret."),
+    ),
+    request_body(content = Option<serde_json::Value>, content_type = "application/json",
+        description = "The platform's own message, in its own format."),
+    responses(
+        (status = 200, description = "The message is kept.", body = crate::openapi::OneOf<Receipt>),
+        (status = 401, response = crate::openapi::Unauthorized),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 413, response = crate::openapi::PayloadTooLarge),
+        (status = "default", response = crate::openapi::Failed),
+    ))]
+pub(crate) async fn receive_message_with_secret(
+    State(state): State<AppState>,
+    path: crate::extract::IngestPath,
+    request: axum::extract::Request,
+) -> Result<One<Receipt>, ApiError> {
+    receive(&state, &path, request).await
+}
+
+async fn receive(
+    state: &AppState,
+    path: &crate::extract::IngestPath,
     request: axum::extract::Request,
 ) -> Result<One<Receipt>, ApiError> {
     let (parts, body) = request.into_parts();
     let body = read_body(body, BODY_LIMIT).await?;
     let url = told_address(state.public_url.as_deref(), &parts);
-    let request = Request { url: &url, path_secret: None, headers: &parts.headers, body: &body };
-    match state.ingest.receive(&platform, source, &request).await? {
+    let request =
+        Request { url: &url, path_secret: path.secret.as_deref(), headers: &parts.headers, body: &body };
+    match state.ingest.receive(&path.platform, path.source, &request).await? {
         Answer::Kept(received) => {
             Ok(One::new(Receipt { received: true, outcome: received.outcome.as_str() }))
         }

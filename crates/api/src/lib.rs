@@ -74,6 +74,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::appointments::get_appointment))
         .routes(routes!(v1::assistants::list_assistants))
         .routes(routes!(ingest::receive_message))
+        .routes(routes!(ingest::receive_message_with_secret))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
 }

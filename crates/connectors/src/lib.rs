@@ -4,15 +4,28 @@
 //! so that a stored body can be read again years later and say the same. A platform is one folder with its wire
 //! format, one arm in [`connector`], and its fixtures.
 
+mod bland;
 mod captured;
 mod conversation;
+mod custom;
+mod elevenlabs;
+mod keyed;
+mod livekit;
+mod plain;
+mod preview;
 mod read;
 mod retell;
 mod signature;
+mod synthflow;
+mod telnyx;
+mod template;
+mod twilio;
 mod vapi;
 
 use model::{Change, Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::Value;
+
+pub use preview::{Missed, Preview, PreviewChange, facts_json, preview};
 
 /// The connector of a platform; `None` for what is written through our own API.
 pub fn connector(platform: Platform) -> Option<&'static dyn Connector> {
@@ -20,6 +33,13 @@ pub fn connector(platform: Platform) -> Option<&'static dyn Connector> {
         Platform::Api => None,
         Platform::Vapi => Some(&vapi::Vapi),
         Platform::Retell => Some(&retell::Retell),
+        Platform::ElevenLabs => Some(&elevenlabs::ElevenLabs),
+        Platform::Bland => Some(&bland::Bland),
+        Platform::Twilio => Some(&twilio::Twilio),
+        Platform::LiveKit => Some(&livekit::LiveKit),
+        Platform::Telnyx => Some(&telnyx::Telnyx),
+        Platform::Synthflow => Some(&synthflow::Synthflow),
+        Platform::Custom => Some(&custom::Custom),
     }
 }
 
@@ -40,6 +60,12 @@ pub trait Connector: Send + Sync {
         now: Time,
     ) -> Result<(), Rejection>;
 
+    /// What the platform proves itself with, where that is given out by the platform and has to be copied from there,
+    /// in words that follow "signs with". `None` where the owner sets our secret in the platform.
+    fn own_secret(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether these can be a source's settings. `null` and `{}` are the defaults. The error is a sentence for the
     /// person who wrote them, and names the field.
     fn check_settings(&self, settings: &Value) -> Result<(), String>;
@@ -49,6 +75,40 @@ pub trait Connector: Send + Sync {
     /// Fields that are unknown or of a surprising type count as absent, and an event that says nothing of a call
     /// has no changes. Only a body that cannot be one of the platform's at all is an error.
     fn parse(&self, settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable>;
+
+    /// For platforms that put recordings into bodies: takes the body of a request with these headers apart as it
+    /// arrives. `None` for the others, whose bodies are small enough to be held.
+    ///
+    /// It takes the place of [`Connector::verify`] for every body of such a platform; one without a recording comes
+    /// through it unchanged.
+    fn large_body(&self, _secrets: &Secrets<'_>, _headers: &http::HeaderMap) -> Option<Box<dyn LargeBody>> {
+        None
+    }
+}
+
+/// Verifies and takes apart a body that may hold a recording of tens of megabytes, without ever holding the whole.
+pub trait LargeBody: Send {
+    /// Takes the next piece of the body, of any length, and appends what it has of the recording to `audio`, decoded.
+    ///
+    /// That something is wrong with the body is told by [`LargeBody::finish`]: not before then is it known whether
+    /// the platform sent it, and what a stranger writes is rejected, however it is written.
+    fn push(&mut self, piece: &[u8], audio: &mut Vec<u8>);
+
+    /// Tells what came of the body, once all of it has been pushed.
+    fn finish(self: Box<Self>, now: Time) -> TakenApart;
+}
+
+/// What came of a body that was taken apart as it arrived.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TakenApart {
+    /// Whether the platform sent it. If not, the rest is a stranger's.
+    pub verdict: Result<(), Rejection>,
+    /// The body with an empty text where the recording was: to be kept, and to be given to [`Connector::parse`]. Cut
+    /// short where `fault` says that it is too long.
+    pub body: Vec<u8>,
+    /// Why the recording cannot be used, if so. What was appended to `audio` is then worth nothing, and the message
+    /// is to be kept as one that cannot be read.
+    pub fault: Option<Unreadable>,
 }
 
 /// A request as it arrived. It has no `Debug`: neither bodies nor headers belong in a log.

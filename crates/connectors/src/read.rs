@@ -162,6 +162,15 @@ pub(crate) fn json(value: &Value) -> Option<Value> {
     .filter(|value| value.as_str() != Some(""))
 }
 
+/// A value as it is, where a text of digits stays a text; `None` for nothing and for empty text.
+pub(crate) fn plain(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::String(_) => text(value).map(Value::String),
+        _ => Some(without_nul(value.clone())),
+    }
+}
+
 fn without_nul(value: Value) -> Value {
     match value {
         Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "")),
@@ -249,5 +258,8 @@ mod tests {
             [const { None }; 4]
         );
         assert_eq!(json(&json!({"a\0": ["b\0"]})), Some(json!({"a": ["b"]})));
+        assert_eq!(plain(&json!({"a\0": ["b\0"]})), Some(json!({"a": ["b"]})));
+        assert_eq!([json!(" 94105 "), json!(0)].map(|v| plain(&v)), [Some(json!("94105")), Some(json!(0))]);
+        assert_eq!([json!(null), json!(" ")].map(|v| plain(&v)), [const { None }; 2]);
     }
 }

@@ -48,6 +48,30 @@ fn mac_matches<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]], mac: &[u8]) -> boo
     hasher.verify_slice(mac).is_ok()
 }
 
+/// Keyed hashes (HMAC-SHA256) of what comes piece by piece, one with each secret.
+pub(crate) struct Running(Vec<Hmac<Sha256>>);
+
+impl Running {
+    pub(crate) fn new(secrets: &Secrets<'_>) -> Self {
+        let hasher = |secret: &str| <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).ok();
+        Self(secrets.each().filter_map(hasher).collect())
+    }
+
+    pub(crate) fn update(&mut self, piece: &[u8]) {
+        for hasher in &mut self.0 {
+            hasher.update(piece);
+        }
+    }
+
+    /// Whether one of these is the hash of all the pieces, with any of the secrets.
+    pub(crate) fn ends_in_one_of(self, macs: &[Vec<u8>]) -> bool {
+        self.0.into_iter().any(|hasher| {
+            let ours = hasher.finalize().into_bytes();
+            macs.iter().any(|mac| bool::from(ours.as_slice().ct_eq(mac)))
+        })
+    }
+}
+
 /// Whether a plain secret from a request is one of ours.
 pub(crate) fn is_one_of(secrets: &Secrets<'_>, presented: &[u8]) -> bool {
     // Hashed first, so that the time taken does not tell how long the secret is either.
@@ -97,6 +121,24 @@ mod tests {
         assert!(!matches(Algorithm::Sha512, key, data, &bytes(sha256)));
         assert!(!matches(Algorithm::Sha256, b"jefe", data, &bytes(sha256)));
         assert!(!matches(Algorithm::Sha256, key, data, &[]));
+    }
+
+    #[test]
+    fn a_running_hash_does_not_depend_on_the_pieces() {
+        // RFC 4231, the second case.
+        let mac =
+            hex::decode("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843").expect("hex");
+        let ended = |secrets: &Secrets<'_>, pieces: &[&[u8]], macs: &[Vec<u8>]| {
+            let mut running = Running::new(secrets);
+            pieces.iter().for_each(|piece| running.update(piece));
+            running.ends_in_one_of(macs)
+        };
+        let jefe = Secrets { current: "other", previous: Some("Jefe") };
+        let macs = [vec![], vec![0; 32], mac];
+        assert!(ended(&jefe, &[b"what do ya want ", b"", b"for nothing?"], &macs));
+        assert!(!ended(&jefe, &[b"what do ya want for nothing"], &macs));
+        assert!(!ended(&jefe, &[b"what do ya want for nothing?"], &macs[..2]));
+        assert!(!ended(&Secrets { current: " ", previous: None }, &[], &[vec![], vec![0; 32]]));
     }
 
     #[test]

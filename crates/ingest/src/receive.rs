@@ -142,11 +142,24 @@ fn waits(reading: &Reading) -> bool {
     changes.iter().any(|change| change.completion == Completion::Wait)
 }
 
+/// What proves a sender, for ever or for a while. Signatures over the body stay: they prove nothing else. Synthflow's
+/// is over the call's id alone, which whoever reads the message knows.
+const UNKEPT_HEADERS: [&str; 8] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-vapi-secret",
+    "synthflow-signature",
+    "x-synthflow-signature",
+    "http-synthflow-signature",
+    "http_synthflow_signature",
+];
+
 /// The headers as JSON, without what proves the sender: a copy of the database must not be enough to forge one.
 fn kept_headers(headers: &HeaderMap, source: &Source) -> String {
     let secrets = [Some(source.secret.as_str()), source.previous_secret.as_deref()];
     let is_secret = |name: &str, value: &[u8]| {
-        ["authorization", "cookie", "proxy-authorization", "x-vapi-secret"].contains(&name)
+        UNKEPT_HEADERS.contains(&name)
             || secrets
                 .into_iter()
                 .flatten()

@@ -13,11 +13,36 @@ pub enum Platform {
     Vapi,
     /// Retell AI.
     Retell,
+    /// ElevenLabs Agents.
+    ElevenLabs,
+    /// Bland AI.
+    Bland,
+    /// Twilio Programmable Voice.
+    Twilio,
+    /// LiveKit, and the agents built on it.
+    LiveKit,
+    /// Telnyx.
+    Telnyx,
+    /// Synthflow.
+    Synthflow,
+    /// Any other: JSON, read by a mapping that is the source's setting.
+    Custom,
 }
 
 impl Platform {
     /// Every platform.
-    pub const ALL: [Self; 3] = [Self::Api, Self::Vapi, Self::Retell];
+    pub const ALL: [Self; 10] = [
+        Self::Api,
+        Self::Vapi,
+        Self::Retell,
+        Self::ElevenLabs,
+        Self::Bland,
+        Self::Twilio,
+        Self::LiveKit,
+        Self::Telnyx,
+        Self::Synthflow,
+        Self::Custom,
+    ];
 
     /// The word in addresses, in the database and in `source`.
     pub const fn as_str(self) -> &'static str {
@@ -25,6 +50,13 @@ impl Platform {
             Self::Api => "api",
             Self::Vapi => "vapi",
             Self::Retell => "retell",
+            Self::ElevenLabs => "elevenlabs",
+            Self::Bland => "bland",
+            Self::Twilio => "twilio",
+            Self::LiveKit => "livekit",
+            Self::Telnyx => "telnyx",
+            Self::Synthflow => "synthflow",
+            Self::Custom => "custom",
         }
     }
 

@@ -103,10 +103,11 @@ pub(crate) async fn source(
                 text.push_str(&format!("with the secret\n  {}\n", source.secret));
             }
             text.push_str(&format!("The source's id is {}", source.id));
-            if platform == Platform::Retell && secret_file.is_none() {
-                text.push_str(
-                    "\nRetell signs with your own API key: give that one with --secret-file for Retell's real webhooks",
-                );
+            if let (Some(own), None) = (connector.own_secret(), &secret_file) {
+                text.push_str(&format!(
+                    "\nBut {} signs with {own}: make the source with --secret-file for its real webhooks",
+                    platform.as_str()
+                ));
             }
             shown.one(&json!({"id": source.id, "url": url, "secret": source.secret}), &text);
         }

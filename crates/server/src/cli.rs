@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use model::Platform;
 
 use crate::span::Span;
 
@@ -139,6 +140,12 @@ pub enum KeyCommand {
     },
 }
 
+/// The words of the platforms that have webhooks.
+fn platforms() -> impl Iterator<Item = &'static str> {
+    let all = Platform::ALL.into_iter().filter(|platform| *platform != Platform::Api);
+    all.map(Platform::as_str)
+}
+
 /// Sources.
 #[derive(Subcommand)]
 pub enum SourceCommand {
@@ -148,7 +155,7 @@ pub enum SourceCommand {
         #[arg(long)]
         org: model::OrgId,
         /// The platform
-        #[arg(long, value_parser = ["vapi", "retell"])]
+        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(platforms()))]
         platform: String,
         /// A name for it
         #[arg(long)]

@@ -50,6 +50,10 @@ impl Connector for Retell {
         signature::check_age(signed_at, now, TOLERANCE)
     }
 
+    fn own_secret(&self) -> Option<&'static str> {
+        Some("your Retell API key that has the webhook badge")
+    }
+
     fn check_settings(&self, settings: &Value) -> Result<(), String> {
         match settings {
             Value::Null => Ok(()),

@@ -2,7 +2,6 @@
 
 mod auth;
 mod status;
-mod template;
 mod wire;
 
 use model::{Completion, Platform, Stage, Time, Transfer};

@@ -1,8 +1,16 @@
 //! What the connectors promise, on our own fixtures, on those shared between projects, and on arbitrary input.
 
+mod bland;
+mod custom;
+mod elevenlabs;
+mod elevenlabs_audio;
 mod expected;
+mod livekit;
 mod properties;
 mod retell;
+mod synthflow;
+mod telnyx;
+mod twilio;
 mod vapi;
 mod vectors;
 
@@ -13,7 +21,18 @@ use serde_json::Value;
 
 /// Every body we have.
 fn all_fixtures() -> impl Iterator<Item = &'static Fixture> {
-    [vapi::FIXTURES, retell::FIXTURES].into_iter().flatten()
+    let all = [
+        vapi::FIXTURES,
+        retell::FIXTURES,
+        elevenlabs::FIXTURES,
+        bland::FIXTURES,
+        twilio::FIXTURES,
+        livekit::FIXTURES,
+        telnyx::FIXTURES,
+        synthflow::FIXTURES,
+        custom::FIXTURES,
+    ];
+    all.into_iter().flatten()
 }
 
 /// A body of ours in the shape of a platform's.

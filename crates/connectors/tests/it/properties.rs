@@ -13,6 +13,13 @@ fn needed(platform: Platform) -> &'static [&'static str] {
     match platform {
         Platform::Vapi => super::vapi::NEEDED,
         Platform::Retell => super::retell::NEEDED,
+        Platform::ElevenLabs => super::elevenlabs::NEEDED,
+        Platform::Bland => super::bland::NEEDED,
+        Platform::Twilio => super::twilio::NEEDED,
+        Platform::LiveKit => super::livekit::NEEDED,
+        Platform::Telnyx => super::telnyx::NEEDED,
+        Platform::Synthflow => super::synthflow::NEEDED,
+        Platform::Custom => super::custom::NEEDED,
         Platform::Api => &[],
     }
 }
@@ -101,15 +108,16 @@ proptest! {
 
     #[test]
     fn no_stranger_is_taken_for_the_platform(
-        values in collection::vec(collection::vec(any::<u8>(), 0..64), 5),
+        values in collection::vec(collection::vec(any::<u8>(), 0..64), 7),
         settings in any_json(),
         auth in any_json(),
         scheme in sample::select(vec!["any", "secret", "bearer", "hmac"]),
         now in any::<i64>(),
     ) {
         let names = ["x-signature", "x-timestamp", "x-vapi-secret", "authorization", "x-retell-signature"];
+        let names = names.into_iter().chain(["elevenlabs-signature", "x-webhook-signature"]);
         let mut headers = HeaderMap::new();
-        for (name, value) in names.into_iter().zip(&values) {
+        for (name, value) in names.zip(&values) {
             if let Ok(value) = HeaderValue::from_bytes(value) {
                 headers.insert(HeaderName::from_static(name), value);
             }
@@ -120,7 +128,7 @@ proptest! {
         if let Some(auth) = with_scheme["auth"].as_object_mut() {
             auth.insert("scheme".into(), scheme.into());
         }
-        for platform in [Platform::Vapi, Platform::Retell] {
+        for platform in [Platform::Vapi, Platform::Retell, Platform::ElevenLabs, Platform::Bland] {
             for settings in [&settings, &with_scheme, &Value::Null] {
                 let _ = of(platform).check_settings(settings);
                 let verdict = of(platform).verify(&secrets, settings, &request, Time::from_micros(now));

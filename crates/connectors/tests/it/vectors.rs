@@ -1,6 +1,6 @@
 //! Whose requests are taken, and every way to get it wrong.
 
-use connectors::{Rejection, Secrets};
+use connectors::{Rejection, Request, Secrets};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{Platform, Time};
 use serde_json::{Value, json};
@@ -168,6 +168,20 @@ fn a_keyed_hash_can_be_shaped_as_in_vapi() {
 }
 
 #[test]
+fn a_keyed_hash_may_be_over_the_address_too() {
+    let settings = json!({"auth": {"scheme": "hmac", "payload_format": "{method} {url} {timestamp} {body}"}});
+    let signature = "28b7c86663438f007ec8844c980e37f9f7594fea780608a05c093bb86c3355fe";
+    let headers = headers(&[("x-signature", signature), ("x-timestamp", "1700000000")]);
+    let verify = |url: &str| {
+        let request = Request { url, ..request(&headers, BODY) };
+        of(Platform::Vapi).verify(&only(SECRET), &settings, &request, SIGNED_AT)
+    };
+    assert_eq!(verify("https://calls.example.com/ingest"), Ok(()));
+    let elsewhere = verify("http://calls.example.com/ingest");
+    assert!(matches!(elsewhere, Err(Rejection::Mismatch { .. })), "{elsewhere:?}");
+}
+
+#[test]
 fn a_base64_secret_may_be_written_as_standard_webhooks_writes_it() {
     let settings = json!({"auth": {"scheme": "hmac", "secret_is_base64": true, "payload_format": "{body}"}});
     let headers =
@@ -193,8 +207,8 @@ fn settings_that_cannot_be_are_named() {
         (json!({"scheme": "hmac", "tolerance_seconds": 0}), "settings.auth.tolerance_seconds"),
         (json!({"scheme": "hmac", "signature_heeder": "x"}), "signature_heeder"),
         (json!({"scheme": "hmac", "signature_header": "x y"}), "settings.auth.signature_header"),
-        (json!({"scheme": "hmac", "payload_format": "{method}{body}"}), "{method}"),
-        (json!({"scheme": "hmac", "payload_format": "{url}.{body}"}), "{url}"),
+        (json!({"scheme": "hmac", "payload_format": "{path}{body}"}), "{path}"),
+        (json!({"scheme": "hmac", "payload_format": "{method} {url}"}), "{body}"),
         (
             json!({"scheme": "hmac", "include_timestamp": false, "payload_format": "{timestamp}{body}"}),
             "include_timestamp",

@@ -72,9 +72,10 @@ fn a_message_that_is_replayed_later_is_refused() {
     on_both(async |app| {
         let org = app.org("Harbor Plumbing").await;
         let retell = org.source(Platform::Retell).await;
-        let (name, value) = retell.signature(app, STARTED);
+        let signature = retell.signature(app, STARTED);
         app.tick(Duration::from_secs(301)).await;
-        let answer = retell.post_with(&app.anon(), &[(name, &value)], STARTED).await;
+        let headers: Vec<_> = signature.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = retell.post_with(&app.anon(), &headers, STARTED).await;
         assert_eq!(answer.status, 401, "{}", answer.shown());
     });
 }

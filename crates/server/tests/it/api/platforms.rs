@@ -56,6 +56,23 @@ fn every_recorded_message_gives_the_call_that_is_expected() {
     });
 }
 
+/// What a row tells and a call does not.
+fn is_elsewhere(file: &str, name: &str) -> bool {
+    match (file, name) {
+        // The event is in the inbox; where a call was transferred to and what was captured is told by events.
+        (_, "event" | "event_id" | "roles" | "transfer_to" | "analysis_fields") => true,
+        // Of the message, the room and the recording, not of the call.
+        (_, "at" | "room" | "dialed" | "sip_status" | "egress_status" | "recording_seconds") => true,
+        // ElevenLabs sends the recording itself, in a message of its own; it has no address.
+        (file, "recording") if file.starts_with("elevenlabs/") => true,
+        // The row counts a file whose location is empty.
+        ("livekit/egress_ended.complete.json", "recording") => true,
+        // A room's messages name the room, and only some of them the telephone call in it.
+        ("livekit/participant_joined.sip.derived.json", "provider_call_id") => true,
+        _ => false,
+    }
+}
+
 fn check(file: &str, row: &Value, call: &Value, assistants: &Value) {
     let none = Vec::new();
     let messages = call["messages"].as_array().unwrap_or(&none);
@@ -72,8 +89,7 @@ fn check(file: &str, row: &Value, call: &Value, assistants: &Value) {
         "assistant_id": assistant.map(|known| &known["external_id"]), "transfer_status": call["transfer_status"],
     });
     for (name, value) in row.as_object().expect("a row is an object") {
-        // The event is in the inbox; where a call was transferred to and what was captured is told by events.
-        if !["event", "roles", "transfer_to", "analysis_fields"].contains(&name.as_str()) {
+        if !is_elsewhere(file, name) {
             assert_eq!(*value, ours[name], "{name} of {file}");
         }
     }

@@ -236,7 +236,7 @@ impl Org {
 
     /// A source with settings.
     pub(crate) async fn source_with(&self, platform: Platform, settings: Value) -> Signing {
-        let (name, secret) = (platform.as_str().to_owned(), "a platform's secret".to_owned());
+        let (name, secret) = (platform.as_str().to_owned(), Signing::secret_for(platform));
         let new = NewSource { platform, name, secret: secret.clone(), settings };
         let source = self.records.create_source(new).await.expect("a source");
         Signing { platform, source: source.id, secret }

@@ -1,10 +1,18 @@
 //! Voice platforms, as they post and sign their webhooks.
 
+use std::sync::LazyLock;
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as URL_SAFE},
+};
+use ed25519_dalek::{Signer, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
 use model::{Platform, SourceId};
 use serde_json::Value;
-use sha2::Sha256;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 
 use super::{
     app::TestApp,
@@ -22,16 +30,27 @@ pub(crate) struct Signing {
 }
 
 impl Signing {
+    /// A platform with a secret of its kind.
+    pub(crate) fn secret_for(platform: Platform) -> String {
+        match platform {
+            Platform::Telnyx => BASE64.encode(TELNYX.verifying_key().as_bytes()),
+            _ => "a platform's secret".to_owned(),
+        }
+    }
+
     /// The address that is set in the platform.
     pub(crate) fn path(&self) -> String {
-        format!("/ingest/{}/{}", self.platform.as_str(), self.source)
+        let path = format!("/ingest/{}/{}", self.platform.as_str(), self.source);
+        match self.platform {
+            Platform::Synthflow => format!("{path}/a%20platform's%20secret"),
+            _ => path,
+        }
     }
 
     /// Posts a message, signed as the platform signs by default.
     pub(crate) async fn post(&self, app: &TestApp, message: &str) -> Answer {
-        let (name, value) = self.signature(app, message);
-        let seconds = app.now().unix_seconds().to_string();
-        let headers = [(name, value.as_str()), ("x-timestamp", seconds.as_str())];
+        let headers = self.signature(app, message);
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.post_with(&app.anon(), &headers, message).await
     }
 
@@ -49,28 +68,76 @@ impl Signing {
         headers: &[(&str, &str)],
         message: &str,
     ) -> Answer {
-        let mut all = vec![("content-type", "application/json")];
+        let mut all = vec![("content-type", content_type(message))];
         all.extend_from_slice(headers);
         client.send(Method::POST, &self.path(), &all, message.as_bytes().to_vec()).await
     }
 
-    pub(crate) fn signature(&self, app: &TestApp, message: &str) -> (&'static str, String) {
+    /// The headers by which the platform proves that it sent the message now.
+    pub(crate) fn signature(&self, app: &TestApp, message: &str) -> Vec<(&'static str, String)> {
         let (seconds, millis) =
             (app.now().unix_seconds().to_string(), (app.now().micros() / 1000).to_string());
+        let hex = |parts: &[&str]| hex::encode(self.mac(parts));
         match self.platform {
-            Platform::Retell => {
-                let digest = self.mac(&[message, &millis]);
-                ("x-retell-signature", format!("v={millis},d={digest}"))
+            Platform::Vapi | Platform::Api => {
+                vec![("x-signature", hex(&[&seconds, ".", message])), ("x-timestamp", seconds)]
             }
-            Platform::Vapi | Platform::Api => ("x-signature", self.mac(&[&seconds, ".", message])),
+            Platform::Retell => {
+                vec![("x-retell-signature", format!("v={millis},d={}", hex(&[message, &millis])))]
+            }
+            Platform::ElevenLabs => {
+                let mac = hex(&[&seconds, ".", message]);
+                vec![("elevenlabs-signature", format!("t={seconds},v0={mac}"))]
+            }
+            Platform::Bland => vec![("x-webhook-signature", hex(&[message]))],
+            Platform::Twilio => vec![("x-twilio-signature", self.twilio(message))],
+            Platform::LiveKit => vec![("authorization", self.livekit(app, message))],
+            Platform::Telnyx => {
+                let signature = TELNYX.sign(format!("{seconds}|{message}").as_bytes());
+                let signature = BASE64.encode(signature.to_bytes());
+                vec![("telnyx-signature-ed25519", signature), ("telnyx-timestamp", seconds)]
+            }
+            // Its secret is in the path.
+            Platform::Synthflow => vec![],
+            Platform::Custom => vec![("authorization", format!("Bearer {}", self.secret))],
         }
     }
 
-    fn mac(&self, parts: &[&str]) -> String {
+    fn mac(&self, parts: &[&str]) -> Vec<u8> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("a key");
         parts.iter().for_each(|part| mac.update(part.as_bytes()));
-        hex::encode(mac.finalize().into_bytes())
+        mac.finalize().into_bytes().to_vec()
     }
+
+    /// Over the address with the form's fields, sorted, behind it.
+    fn twilio(&self, form: &str) -> String {
+        let mut fields: Vec<(String, String)> =
+            url::form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+        fields.sort();
+        let mut mac = Hmac::<Sha1>::new_from_slice(self.secret.as_bytes()).expect("a key");
+        // The client of the tests has no host.
+        mac.update(format!("http://{}", self.path()).as_bytes());
+        fields.iter().for_each(|(name, value)| mac.update(format!("{name}{value}").as_bytes()));
+        BASE64.encode(mac.finalize().into_bytes())
+    }
+
+    /// A token (RFC 7519) that holds the hash of the body.
+    fn livekit(&self, app: &TestApp, message: &str) -> String {
+        let claims = serde_json::json!({
+            "iss": "key", "nbf": app.now().unix_seconds(), "exp": app.now().unix_seconds() + 300,
+            "sha256": BASE64.encode(Sha256::digest(message)),
+        });
+        let part = |text: String| URL_SAFE.encode(text);
+        let head = format!("{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#.into()), part(claims.to_string()));
+        format!("{head}.{}", URL_SAFE.encode(self.mac(&[&head])))
+    }
+}
+
+/// The key pair of a made-up Telnyx account.
+static TELNYX: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_bytes(&[7; 32]));
+
+fn content_type(message: &str) -> &'static str {
+    if message.starts_with(['{', '[']) { "application/json" } else { "application/x-www-form-urlencoded" }
 }
 
 /// A call of Vapi's that is over: a report with the caller's number, and what else is told of it.
