@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::{Stamp, Time};
 use serde::{Serialize, Serializer};
-use store::Listed;
+use store::{Listed, Row, Rows};
 use utoipa::ToSchema;
 
 use crate::AppState;
@@ -45,12 +45,18 @@ impl<T: Serialize> IntoResponse for One<T> {
     fn into_response(self) -> Response {
         let mut response = begun("data", &self.data);
         *response.status_mut() = self.status;
-        // Weak (RFC 9110 section 8.8.3): `meta` differs from answer to answer, the record does not.
-        let tag = self.version.map(|version| format!("W/\"{:x}\"", version.micros()));
-        if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
-            response.headers_mut().insert(header::ETAG, tag);
+        if let Some(version) = self.version {
+            tag(&mut response, version);
         }
         response
+    }
+}
+
+/// Gives an answer the tag of its record's version.
+fn tag(response: &mut Response, version: Stamp) {
+    // Weak (RFC 9110 section 8.8.3): `meta` differs from answer to answer, the record does not.
+    if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{:x}\"", version.micros())) {
+        response.headers_mut().insert(header::ETAG, tag);
     }
 }
 
@@ -70,6 +76,41 @@ impl<T: Serialize> IntoResponse for List<T> {
         unfinished(&ListWire { data: &self.0.records, has_more: next_cursor.is_some(), next_cursor })
     }
 }
+
+/// An answer with one record, which the store wrote as JSON: `{"data": {…}, "meta": …}`.
+pub(crate) struct RawOne(pub Row);
+
+impl IntoResponse for RawOne {
+    fn into_response(self) -> Response {
+        let mut json = Vec::with_capacity(self.0.json.len() + META_BYTES);
+        json.extend_from_slice(br#"{"data":"#);
+        json.extend_from_slice(&self.0.json);
+        let mut response = unfinished_bytes(json);
+        tag(&mut response, self.0.version);
+        response
+    }
+}
+
+/// An answer with a page of records, which the store wrote as JSON.
+pub(crate) struct RawList(pub Rows);
+
+impl IntoResponse for RawList {
+    fn into_response(self) -> Response {
+        let mut json = Vec::with_capacity(self.0.json.len() + META_BYTES);
+        json.extend_from_slice(br#"{"data":"#);
+        json.extend_from_slice(&self.0.json);
+        match self.0.next.map(model::Cursor::encode) {
+            Some(cursor) => {
+                json.extend_from_slice(format!(r#","has_more":true,"next_cursor":"{cursor}""#).as_bytes())
+            }
+            None => json.extend_from_slice(br#","has_more":false,"next_cursor":null"#),
+        }
+        unfinished_bytes(json)
+    }
+}
+
+/// What the envelope takes beside the data, in bytes.
+const META_BYTES: usize = 256;
 
 /// `meta` of every answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -109,6 +150,11 @@ fn unfinished(value: &impl Serialize) -> Response {
         return response;
     }
     json.pop();
+    unfinished_bytes(json)
+}
+
+/// An object whose closing brace is still to come.
+fn unfinished_bytes(json: Vec<u8>) -> Response {
     let mut response = StatusCode::OK.into_response();
     response.extensions_mut().insert(Unfinished(json));
     response

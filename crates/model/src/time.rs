@@ -57,6 +57,11 @@ impl Time {
         Self::from_micros(self.0.saturating_add(micros))
     }
 
+    /// Appends this time as it is written.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        append(&MILLIS, self.0, out);
+    }
+
     /// jiff's form of this time, for calendars and time zones.
     pub fn timestamp(self) -> Timestamp {
         timestamp(self.0)
@@ -97,6 +102,11 @@ impl Stamp {
         self.0
     }
 
+    /// Appends this stamp as it is written.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        append(&MICROS, self.0, out);
+    }
+
     /// The same moment as a [`Time`].
     pub const fn time(self) -> Time {
         Time(self.0)
@@ -116,6 +126,11 @@ const fn within_rfc3339(micros: i64) -> i64 {
 fn timestamp(micros: i64) -> Timestamp {
     // Both constructors keep the value within jiff's range, so the fallback is never taken.
     Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn append(printer: &DateTimePrinter, micros: i64, out: &mut Vec<u8>) {
+    // Writing to memory cannot fail.
+    let _ = printer.print_timestamp(&timestamp(micros), out);
 }
 
 fn print(printer: &DateTimePrinter, micros: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -341,7 +341,8 @@ async fn write_call(
     };
     let applied = apply(tx, context, origin, (external_id, stored), change, &mut stamps).await?;
     let detail = calls::detail(tx, context.org, applied.id).await?;
-    let data = serde_json::to_string(&detail)
+    let detail = detail.ok_or(Error::Stored { what: "call", why: "is not there".into() })?;
+    let data = String::from_utf8(detail.json)
         .map_err(|error| Error::Stored { what: "call", why: error.to_string() })?;
     if let Some(asked) = idempotency {
         let status = if applied.created { 201 } else { 200 };

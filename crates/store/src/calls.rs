@@ -2,13 +2,13 @@
 
 use model::{
     AssistantId, AssistantRef, Call, CallId, CallState, CallStatus, Completion, Cursor, Direction, Fired,
-    Message, OrgId, Page, Phone, Platform, Ranks, SourceId, Stamp, Transfer, Urgency,
+    Message, OrgId, Page, Phone, Platform, Ranks, SourceId, Stamp, Transfer, Urgency, id::kind,
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::{
-    Listed, OrgStore, Result,
+    OrgStore, Result,
+    json::{Object, Row, Rows},
     list::ListQuery,
     search::{self, Hit},
     tx::Tx,
@@ -28,7 +28,7 @@ pub struct ListCalls {
     pub search: Option<String>,
 }
 
-/// A call in a list.
+/// A call in a list: the shape of what [`OrgStore::list_calls`] writes.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct ListedCall {
     /// The call.
@@ -40,61 +40,74 @@ pub struct ListedCall {
     pub hits: Option<Vec<Hit>>,
 }
 
-/// A single call, with the whole conversation.
+/// A single call, with the whole conversation: the shape of what [`OrgStore::get_call`] writes.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct CallDetail {
     /// The call.
     #[serde(flatten)]
     pub call: Call,
     /// The conversation turn by turn; null where the platform gave none.
-    // As it is stored: it goes out as it is, without being read and written again.
-    #[schema(value_type = Option<Vec<Message>>)]
-    pub messages: Option<Box<RawValue>>,
+    pub messages: Option<Vec<Message>>,
 }
 
+/// In the order of [`write()`].
 const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
      c.recording_url, c.transfer_status, c.started_at, c.ended_at, c.assistant_id, c.contact_id, c.created_at, \
      c.caller_email, c.intent, c.urgency, c.direction, c.source, c.external_id, c.ended_reason, c.updated_at";
 
-fn read(row: &mut Cells<'_>) -> Result<Call> {
-    let mut call = Call {
-        id: row.get()?,
-        caller_phone: row.get()?,
-        caller_name: row.get()?,
-        status: row.word("call status", CallStatus::parse)?,
-        duration_seconds: row.get()?,
-        summary: row.get()?,
-        transcript: row.get()?,
-        recording_url: row.get()?,
-        transfer_status: row.get()?,
-        started_at: row.get()?,
-        ended_at: row.get()?,
-        assistant_id: row.get()?,
-        contact_id: row.get()?,
-        created_at: row.get()?,
-        caller_email: row.get()?,
-        intent: row.get()?,
-        urgency: row.word_or_null("urgency", Urgency::parse)?,
-        direction: row.word_or_null("direction", Direction::parse)?,
-        source: row.word("platform", Platform::parse)?,
-        external_id: row.get()?,
-        ended_reason: row.get()?,
-        recording_available: false,
-        updated_at: row.get()?,
-    };
-    call.recording_available = call.recording_url.is_some();
-    Ok(call)
+/// What of a call is also looked at while it is written.
+struct Written<'r> {
+    created_at: Stamp,
+    updated_at: Stamp,
+    /// The texts that a search looks through.
+    texts: [(&'static str, Option<&'r str>); 6],
+}
+
+/// Writes a row as a [`Call`], whose object is not ended yet.
+fn write<'r>(row: &mut Cells<'r>, json: &mut Object<'_>) -> Result<Written<'r>> {
+    json.id::<kind::Call>("id", row)?;
+    let phone = json.text_of("caller_phone", row)?;
+    let name = json.text_of("caller_name", row)?;
+    json.text("status", row)?;
+    json.number("duration_seconds", row)?;
+    let summary = json.text_of("summary", row)?;
+    let transcript = json.text_of("transcript", row)?;
+    let recording_url = json.text_of("recording_url", row)?;
+    json.text("transfer_status", row)?;
+    json.time("started_at", row)?;
+    json.time("ended_at", row)?;
+    json.id::<kind::Assistant>("assistant_id", row)?;
+    json.id::<kind::Contact>("contact_id", row)?;
+    let created_at = json.stamp("created_at", row)?;
+    let email = json.text_of("caller_email", row)?;
+    let intent = json.text_of("intent", row)?;
+    json.text("urgency", row)?;
+    json.text("direction", row)?;
+    json.text("source", row)?;
+    json.text("external_id", row)?;
+    json.text("ended_reason", row)?;
+    json.value("recording_available", &recording_url.is_some())?;
+    let updated_at = json.stamp("updated_at", row)?;
+    let texts = [
+        ("caller_name", name),
+        ("caller_phone", phone),
+        ("caller_email", email),
+        ("intent", intent),
+        ("summary", summary),
+        ("transcript", transcript),
+    ];
+    Ok(Written { created_at, updated_at, texts })
 }
 
 impl OrgStore {
-    /// A call with its conversation, if the organization has it.
-    pub async fn get_call(&self, id: CallId) -> Result<Option<CallDetail>> {
+    /// A call with its conversation ([`CallDetail`]), if the organization has it.
+    pub async fn get_call(&self, id: CallId) -> Result<Option<Row>> {
         let org = self.org;
         self.store.peek(move |tx| Box::pin(async move { detail(tx, org, id).await })).await
     }
 
-    /// Calls, newest first.
-    pub async fn list_calls(&self, list: ListCalls) -> Result<Listed<ListedCall>> {
+    /// Calls ([`ListedCall`]), newest first.
+    pub async fn list_calls(&self, list: ListCalls) -> Result<Rows> {
         let org = self.org;
         if list.search.is_some() {
             // How many calls have a common word has no bound.
@@ -104,7 +117,10 @@ impl OrgStore {
     }
 }
 
-async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls) -> Result<Listed<ListedCall>> {
+/// What a call with its texts usually takes, in bytes.
+const LIKELY_BYTES: usize = 2 << 10;
+
+async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls) -> Result<Rows> {
     let dialect = tx.dialect();
     let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
     query.equals("status", list.status.map(CallStatus::as_str));
@@ -115,25 +131,53 @@ async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls) -> Result<Listed<Li
             query.add_with(|n| format!("seq IN ({})", dialect.with_words(n)), words.into());
         }
         // A search without a single word finds nothing, rather than everything.
-        Some(None) => return Ok(Listed { records: Vec::new(), next: None }),
+        Some(None) => return Ok(Rows { json: b"[]".to_vec(), next: None }),
         None => {}
     }
     let (sql, params) = query.finish(&list.page);
-    let records = tx.query(&sql, &params, |row| {
-        let call = read(row)?;
-        let hits = list.search.as_deref().map(|text| search::hits_in(&call, text));
-        Ok(ListedCall { call, hits })
-    });
-    Ok(Listed::cut(records.await?, &list.page, |listed| Cursor(listed.call.created_at)))
+    let limit = list.page.limit as usize;
+    let mut json = Vec::with_capacity(limit * LIKELY_BYTES);
+    json.push(b'[');
+    let (mut count, mut last) = (0, None);
+    tx.query(&sql, &params, |row| {
+        count += 1;
+        // The one more that was asked for only tells that there is a next page.
+        if count <= limit {
+            if count > 1 {
+                json.push(b',');
+            }
+            last = Some(write_listed(row, list.search.as_deref(), &mut json)?);
+        }
+        Ok(())
+    })
+    .await?;
+    json.push(b']');
+    let next = last.filter(|_| count > limit).map(Cursor);
+    Ok(Rows { json, next })
 }
 
-pub(crate) async fn detail(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<CallDetail>> {
+fn write_listed(row: &mut Cells<'_>, search: Option<&str>, json: &mut Vec<u8>) -> Result<Stamp> {
+    let mut object = Object::begin(json);
+    let written = write(row, &mut object)?;
+    if let Some(search) = search {
+        object.value("hits", &search::hits_in(written.texts, search))?;
+    }
+    object.end();
+    Ok(written.created_at)
+}
+
+pub(crate) async fn detail(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<Row>> {
     let sql = format!(
         "SELECT {COLUMNS}, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq \
          WHERE c.id = ?1 AND c.org_id = ?2"
     );
     tx.first(&sql, params![id, org], |row| {
-        Ok(CallDetail { call: read(row)?, messages: row.json_or_null("messages")? })
+        let mut json = Vec::with_capacity(2 * LIKELY_BYTES);
+        let mut object = Object::begin(&mut json);
+        let version = write(row, &mut object)?.updated_at;
+        object.raw("messages", row)?;
+        object.end();
+        Ok(Row { json, version })
     })
     .await
 }

@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod idempotency;
 mod inbox;
+mod json;
 mod keys;
 mod leads;
 mod list;
@@ -50,6 +51,7 @@ pub use crate::{
     events::NewEvent,
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, Outcome, Reading},
+    json::{Row, Rows},
     keys::{KeyRecord, NewKey},
     leads::ListLeads,
     list::Listed,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Call, OrgId, Phone};
+use model::OrgId;
 use serde::Serialize;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use utoipa::ToSchema;
@@ -98,17 +98,12 @@ pub struct Part {
 /// How much text is shown on each side of the first hit, in bytes.
 const AROUND: usize = 100;
 
-/// The places in a call where the words of a search stand.
-pub(crate) fn hits_in(call: &Call, search: &str) -> Vec<Hit> {
+/// The places where the words of a search stand, among fields and their texts.
+pub(crate) fn hits_in<'t>(
+    fields: impl IntoIterator<Item = (&'static str, Option<&'t str>)>,
+    search: &str,
+) -> Vec<Hit> {
     let wanted: Vec<String> = words(search).collect();
-    let fields = [
-        ("caller_name", call.caller_name.as_deref()),
-        ("caller_phone", call.caller_phone.as_ref().map(Phone::as_str)),
-        ("caller_email", call.caller_email.as_deref()),
-        ("intent", call.intent.as_deref()),
-        ("summary", call.summary.as_deref()),
-        ("transcript", call.transcript.as_deref()),
-    ];
     let found = fields.into_iter().filter_map(|(field, text)| Some((field, marked(text?, &wanted)?)));
     found.map(|(field, parts)| Hit { field, parts }).collect()
 }

@@ -80,7 +80,7 @@ impl<'c> Tx<'c> {
         &mut self,
         sql: &str,
         params: &[Value<'_>],
-        read: impl Fn(&mut Cells<'_>) -> Result<T> + Send,
+        mut read: impl FnMut(&mut Cells<'_>) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
         let sql = self.dialect().translate(sql);
         match &mut self.connection {
@@ -111,7 +111,7 @@ impl<'c> Tx<'c> {
         &mut self,
         sql: &str,
         params: &[Value<'_>],
-        read: impl Fn(&mut Cells<'_>) -> Result<T> + Send,
+        read: impl FnMut(&mut Cells<'_>) -> Result<T> + Send,
     ) -> Result<Option<T>> {
         Ok(self.query(sql, params, read).await?.into_iter().next())
     }

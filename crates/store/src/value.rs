@@ -165,6 +165,19 @@ impl<'a> Cells<'a> {
         T::read(self.row, index)
     }
 
+    /// The next cell's text or null, without a copy.
+    pub(crate) fn text(&mut self) -> Result<Option<&'a str>> {
+        let index = self.next;
+        self.next += 1;
+        match self.row {
+            Row::Sqlite(row) => {
+                let cell = row.get_ref(index)?;
+                Ok(cell.as_str_or_null().map_err(rusqlite::Error::from)?)
+            }
+            Row::Postgres(row) => Ok(row.try_get(index)?),
+        }
+    }
+
     /// The next cell, which holds the word of an enumeration.
     pub(crate) fn word<T>(&mut self, what: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
         let text: String = self.get()?;

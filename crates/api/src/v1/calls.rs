@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use crate::{
     AppState,
     auth::Caller,
-    envelope::{List, One},
+    envelope::{One, RawList, RawOne},
     error::{ApiError, Code},
     extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
     openapi::{self, ListOf, OneOf},
@@ -57,10 +57,7 @@ pub(crate) struct ListCalls {
         (status = 429, response = openapi::RateLimited),
         (status = "default", response = openapi::Failed),
     ))]
-pub(crate) async fn list_calls(
-    caller: Caller,
-    Query(query): Query<ListCalls>,
-) -> Result<List<ListedCall>, ApiError> {
+pub(crate) async fn list_calls(caller: Caller, Query(query): Query<ListCalls>) -> Result<RawList, ApiError> {
     if query.q.as_ref().is_some_and(|search| search.chars().count() > 500) {
         return Err(ApiError::bad_request("Wrong query parameter `q`: must have at most 500 characters"));
     }
@@ -70,7 +67,7 @@ pub(crate) async fn list_calls(
         phone: query.phone.map(|phone| phone.0),
         search: query.q,
     };
-    Ok(List(caller.store.list_calls(list).await?))
+    Ok(RawList(caller.store.list_calls(list).await?))
 }
 
 /// Get a call with its conversation
@@ -83,13 +80,9 @@ pub(crate) async fn list_calls(
         (status = 429, response = openapi::RateLimited),
         (status = "default", response = openapi::Failed),
     ))]
-pub(crate) async fn get_call(
-    caller: Caller,
-    PathId(id): PathId<kind::Call>,
-) -> Result<One<CallDetail>, ApiError> {
+pub(crate) async fn get_call(caller: Caller, PathId(id): PathId<kind::Call>) -> Result<RawOne, ApiError> {
     let call = caller.store.get_call(id).await?.ok_or_else(|| ApiError::not_found("call"))?;
-    let version = call.call.updated_at;
-    Ok(One::new(call).versioned(version))
+    Ok(RawOne(call))
 }
 
 /// Create or update a call
