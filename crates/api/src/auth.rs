@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -75,7 +75,7 @@ pub(crate) async fn authenticate(
     response
 }
 
-async fn check(state: &AppState, headers: &HeaderMap, now: Time) -> Result<KeyRecord, ApiError> {
+async fn check(state: &AppState, headers: &HeaderMap, now: Time) -> Result<Arc<KeyRecord>, ApiError> {
     let header = headers.get(header::AUTHORIZATION).ok_or_else(|| {
         unauthorized("An API key is needed: send the header `Authorization: Bearer sk_live_…`")
     })?;

@@ -59,8 +59,9 @@ pub use crate::{
     sources::{NewSource, Source},
 };
 use crate::{
+    keys::RecentKeys,
     postgres::Postgres,
-    sqlite::Sqlite,
+    sqlite::{Generation, Sqlite},
     tx::{Tx, Work},
 };
 
@@ -98,6 +99,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     database: Database,
     outbox: Arc<Outbox>,
+    keys: RecentKeys,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
 }
@@ -138,7 +140,13 @@ impl Store {
                 Database::Postgres(postgres)
             }
         };
-        Ok(Self(Arc::new(Inner { database, outbox: Arc::default(), clock, ids })))
+        Ok(Self(Arc::new(Inner {
+            database,
+            outbox: Arc::default(),
+            keys: RecentKeys::default(),
+            clock,
+            ids,
+        })))
     }
 
     /// The door to one organization's records.
@@ -154,6 +162,14 @@ impl Store {
     /// Whether this process is the only one that may hold leases: the embedded database has one server.
     pub fn is_embedded(&self) -> bool {
         matches!(self.0.database, Database::Sqlite(_))
+    }
+
+    /// The state of the embedded database (see [`Sqlite::generation`]). `None` on PostgreSQL.
+    fn generation(&self) -> Option<Generation> {
+        match &self.0.database {
+            Database::Sqlite(sqlite) => sqlite.generation(),
+            Database::Postgres(_) => None,
+        }
     }
 
     /// Fails unless the database answers.
