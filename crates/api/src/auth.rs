@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request, State},
+    extract::{ConnectInfo, FromRequestParts, Request},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -44,22 +44,18 @@ impl FromRequestParts<AppState> for Caller {
 }
 
 /// Lets requests to `/v1` through that have a good key and are within its limit.
-pub(crate) async fn authenticate(
-    State(state): State<AppState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn authenticate(state: &AppState, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if path != "/v1" && !path.starts_with("/v1/") {
         return next.run(request).await;
     }
     let now = state.clock.now();
-    let (standing, mut response) = match check(&state, request.headers(), now).await {
+    let (standing, mut response) = match check(state, request.headers(), now).await {
         Ok(key) => {
             let standing = state.limits.count_request(key.id, key.rate_limit, now).await;
             if standing.allowed {
                 request.extensions_mut().insert(Authenticated(key.org));
-                note_use(&state, &key, now).await;
+                note_use(state, &key, now).await;
                 (standing, next.run(request).await)
             } else {
                 (standing, limited(&standing, now))

@@ -3,8 +3,6 @@
 
 use axum::{
     body::Body,
-    extract::{Request, State},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -160,33 +158,31 @@ fn unfinished_bytes(json: Vec<u8>) -> Response {
     response
 }
 
-/// Gives the request its id and finishes the answer's envelope.
-pub(crate) async fn finish(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let request_id = format!("req_{}", state.ids.uuid().simple());
-    let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
-    request.extensions_mut().insert(RequestId(request_id.clone()));
-    let mut response = next.run(request).await;
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+/// Finishes the envelope that a handler began, and tells the request's id.
+pub(crate) fn finish(
+    state: &AppState,
+    mut response: Response,
+    request_id: &str,
+    if_none_match: Option<&HeaderValue>,
+) -> Response {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert("x-request-id", value);
     }
     if let Some(Unfinished(mut json)) = response.extensions_mut().remove::<Unfinished>() {
-        if is_unchanged(&response, if_none_match.as_ref()) {
+        if is_unchanged(&response, if_none_match) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
-        let timestamp = state.clock.now();
-        json.extend_from_slice(
-            format!(r#","meta":{{"request_id":"{request_id}","timestamp":"{timestamp}"}}}}"#).as_bytes(),
-        );
+        json.extend_from_slice(br#","meta":{"request_id":""#);
+        json.extend_from_slice(request_id.as_bytes());
+        json.extend_from_slice(br#"","timestamp":""#);
+        state.clock.now().append_to(&mut json);
+        json.extend_from_slice(br#""}}"#);
         close(response.headers_mut());
         *response.body_mut() = Body::from(json);
     }
     response
 }
-
-/// The id of a request, for its line in the log.
-#[derive(Clone)]
-pub(crate) struct RequestId(pub(crate) String);
 
 fn close(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -9,51 +9,64 @@ use axum::{
 };
 use futures_util::FutureExt;
 use http::Method;
+use model::Time;
 
 use crate::{
-    AppState,
-    envelope::RequestId,
+    AppState, auth, envelope,
     error::{ApiError, Code},
 };
 
 /// How long a request may take, its body included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One line in the log for each request: no query, which can hold a phone number, and no secret of a source.
-pub(crate) async fn trace(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let (method, path) = (request.method().clone(), shown_path(request.uri().path()).to_owned());
-    let began = state.clock.now();
-    let response = next.run(request).await;
-    let (status, took_ms) = (response.status().as_u16(), state.clock.now().since(began).as_millis());
-    if status >= 400 {
-        tracing::info!(request = id, %method, path, status, took_ms, "request {id} was answered with {status}");
-    } else {
-        tracing::debug!(request = id, %method, path, status, took_ms, "request {id} was answered with {status}");
+/// What every request passes through, from the outside in. One layer and not five: each costs an allocation or two,
+/// and here their order can be read.
+pub(crate) async fn every_request(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let request_id = format!("req_{}", state.ids.uuid().simple());
+    let if_none_match = request.headers().get(http::header::IF_NONE_MATCH).cloned();
+    let line = Line::of(&request, &state);
+    // Nobody waits for ever, a panic costs one request and not the connection, and `/v1` is for holders of a key.
+    let answered = tokio::time::timeout(TIMEOUT, auth::authenticate(&state, request, next));
+    let response = match AssertUnwindSafe(answered).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        // What it was writing is finished or rolled back all the same.
+        Ok(Err(_)) => ApiError::unavailable("The request took too long; try again").into_response(),
+        // The panic's message went to the log by the panic hook.
+        Err(_) => ApiError::new(Code::InternalError, "Something went wrong on our side").into_response(),
+    };
+    line.write(&request_id, &response, &state);
+    envelope::finish(&state, response, &request_id, if_none_match.as_ref())
+}
+
+/// The line in the log for a request: no query, which can hold a phone number, and no secret of a source.
+struct Line {
+    method: Method,
+    path: String,
+    began: Time,
+}
+
+impl Line {
+    fn of(request: &Request, state: &AppState) -> Self {
+        let path = shown_path(request.uri().path()).to_owned();
+        Self { method: request.method().clone(), path, began: state.clock.now() }
     }
-    response
+
+    fn write(&self, id: &str, response: &Response, state: &AppState) {
+        let Self { method, path, began } = self;
+        let status = response.status().as_u16();
+        let took_ms = state.clock.now().since(*began).as_millis();
+        if status >= 400 {
+            tracing::info!(request = id, %method, path, status, took_ms, "request {id} was answered with {status}");
+        } else {
+            tracing::debug!(request = id, %method, path, status, took_ms, "request {id} was answered with {status}");
+        }
+    }
 }
 
 /// A path without what follows the id of a source, which is its secret.
 fn shown_path(path: &str) -> &str {
     let end = path.match_indices('/').nth(3).filter(|_| path.starts_with("/ingest/"));
     end.map_or(path, |(end, _)| &path[..end])
-}
-
-/// A panic becomes a 500 in the envelope. Its message goes to the log by the panic hook.
-pub(crate) async fn catch_panic(request: Request, next: Next) -> Response {
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => ApiError::new(Code::InternalError, "Something went wrong on our side").into_response(),
-    }
-}
-
-/// A request that takes too long is given up. What it was writing is finished or rolled back all the same.
-pub(crate) async fn timeout(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::unavailable("The request took too long; try again").into_response(),
-    }
 }
 
 /// No route has this path.

@@ -85,16 +85,7 @@ pub fn router(state: AppState) -> Router {
     let layers = tower::ServiceBuilder::new()
         // The first is outermost: it sees the request first and the response last.
         .layer(CompressionLayer::new())
-        // Gives the request its id, and finishes the envelope that handlers began.
-        .layer(middleware::from_fn_with_state(state.clone(), envelope::finish))
-        // One line in the log for each request.
-        .layer(middleware::from_fn_with_state(state.clone(), layers::trace))
-        // A panic costs one request, not the connection.
-        .layer(middleware::from_fn(layers::catch_panic))
-        // Nobody waits forever.
-        .layer(middleware::from_fn(layers::timeout))
-        // `/v1` is for holders of a key, and not faster than their limit.
-        .layer(middleware::from_fn_with_state(state.clone(), auth::authenticate));
+        .layer(middleware::from_fn_with_state(state.clone(), layers::every_request));
     router
         .route("/openapi.json", axum::routing::get(openapi::serve))
         .fallback(layers::no_route)
