@@ -9,7 +9,7 @@ use std::{cell::Cell, path::Path, thread};
 use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
-use super::open;
+use super::{open, reader::Reader};
 use crate::error::Result;
 
 /// After so many changed rows a checkpoint is made: about as many pages of the log.
@@ -34,11 +34,14 @@ impl Checkpoints {
 }
 
 /// Starts the thread. It ends when the [`Checkpoints`] are gone.
-pub(super) fn start(path: &Path) -> Result<Checkpoints> {
+pub(super) fn start(path: &Path, readers: Vec<Reader>) -> Result<Checkpoints> {
     let (wanted, asked) = bounded::<()>(1);
     let connection = open(path)?;
     thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
         for () in asked {
+            for reader in &readers {
+                reader.lock().let_go();
+            }
             // Passive: it waits for nobody, and nobody for it.
             let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             if let Err(error) = done {
