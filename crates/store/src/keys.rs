@@ -1,15 +1,11 @@
 //! API keys: only their hashes are kept.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use model::{ApiKey, KeyId, OrgId, Time};
 
 use crate::{
     OrgStore, Result, Store,
-    sqlite::Generation,
     value::{Cells, params},
 };
 
@@ -67,51 +63,27 @@ fn read(row: &mut Cells<'_>) -> Result<KeyRecord> {
     })
 }
 
-/// Keys that were looked up, and in which state of the database.
-#[derive(Default)]
-pub(crate) struct RecentKeys(Mutex<HashMap<String, (Generation, Arc<KeyRecord>)>>);
-
-/// More keys than this are not remembered at once.
-const RECENT_KEYS: usize = 1000;
-
-impl RecentKeys {
-    fn get(&self, key_id: &str, generation: &Generation) -> Option<Arc<KeyRecord>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen, record) = known.get(key_id)?;
-        (seen == generation).then(|| record.clone())
-    }
-
-    fn put(&self, key_id: &str, generation: Generation, record: Arc<KeyRecord>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= RECENT_KEYS {
-            known.clear();
-        }
-        known.insert(key_id.to_owned(), (generation, record));
-    }
-}
-
 impl Store {
     /// The record that a key names by its key id. Whether the key is that one, is for the caller to prove.
     ///
     /// Every request asks for it, so on the embedded database it is remembered until anything is written.
     pub async fn find_key(&self, key_id: &str) -> Result<Option<Arc<KeyRecord>>> {
-        // Looked at before the record is: what is written in between makes it another.
-        let generation = self.generation();
-        if let Some(known) = generation.and_then(|generation| self.0.keys.get(key_id, &generation)) {
+        let now = self.generation();
+        let asked = key_id.to_owned();
+        if let Some(known) = self.0.keys.get(&asked, now) {
             return Ok(Some(known));
         }
-        let asked = key_id.to_owned();
         let found = self.peek(move |tx| {
             Box::pin(async move {
                 let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE key_id = ?1");
                 tx.first(&sql, params![&asked], read).await
             })
         });
-        let Some(record) = found.await?.map(Arc::new) else { return Ok(None) };
-        if let Some(generation) = generation {
-            self.0.keys.put(key_id, generation, record.clone());
+        let found = found.await?.map(Arc::new);
+        if let Some(record) = &found {
+            self.0.keys.put(key_id.to_owned(), now, record);
         }
-        Ok(Some(record))
+        Ok(found)
     }
 
     /// Notes that a key was used.

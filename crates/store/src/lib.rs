@@ -24,6 +24,7 @@ mod list;
 mod migrate;
 pub mod outbox;
 mod postgres;
+mod recent;
 mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
@@ -36,7 +37,7 @@ mod value;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc};
 
-use model::{Clock, IdGen, OrgId};
+use model::{Clock, IdGen, OrgId, SourceId};
 
 pub use crate::{
     accept::{Decision, OrgSettings, Received, Rules, Situation, Written},
@@ -59,8 +60,8 @@ pub use crate::{
     sources::{NewSource, Source},
 };
 use crate::{
-    keys::RecentKeys,
     postgres::Postgres,
+    recent::Recent,
     sqlite::{Generation, Sqlite},
     tx::{Tx, Work},
 };
@@ -99,7 +100,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     database: Database,
     outbox: Arc<Outbox>,
-    keys: RecentKeys,
+    keys: Recent<String, KeyRecord>,
+    sources: Recent<SourceId, Source>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
 }
@@ -143,7 +145,8 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             database,
             outbox: Arc::default(),
-            keys: RecentKeys::default(),
+            keys: Recent::default(),
+            sources: Recent::default(),
             clock,
             ids,
         })))

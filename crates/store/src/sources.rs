@@ -1,6 +1,6 @@
 //! Sources: the places that calls come from, each with its own address and secret.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use model::{OrgId, Platform, SourceId, Time};
 use serde_json::Value as Json;
@@ -86,14 +86,22 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, source: &Source) -> Result<()> {
 
 impl Store {
     /// The source that a platform's webhook names in its address. Its secret proves the rest.
-    pub async fn find_source(&self, id: SourceId) -> Result<Option<Source>> {
-        self.peek(move |tx| {
+    pub async fn find_source(&self, id: SourceId) -> Result<Option<Arc<Source>>> {
+        let now = self.generation();
+        if let Some(known) = self.0.sources.get(&id, now) {
+            return Ok(Some(known));
+        }
+        let found = self.peek(move |tx| {
             Box::pin(async move {
                 let sql = format!("SELECT {COLUMNS} FROM sources WHERE id = ?1 AND deleted_at IS NULL");
                 tx.first(&sql, params![id], read).await
             })
-        })
-        .await
+        });
+        let found = found.await?.map(Arc::new);
+        if let Some(source) = &found {
+            self.0.sources.put(id, now, source);
+        }
+        Ok(found)
     }
 }
 

@@ -148,6 +148,8 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
+    // For a new file. Twice the usual: fewer of them are written where a call with all that follows is some 20 KB.
+    connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A commit returns when the write-ahead log is on the disk: what was answered survives a power cut.
     connection.pragma_update(None, "synchronous", "full")?;
@@ -156,7 +158,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "cache_size", -4096)?;
     connection.pragma_update(None, "analysis_limit", 400)?;
     // In pages: see `checkpoint`.
-    connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // Plans do not depend on the values that are bound, so a statement is not planned anew for another LIMIT.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
