@@ -330,6 +330,7 @@ async fn write_step(
 /// The receiver answered 410 (Gone, RFC 9110 section 15.5.11): it is not told any more, and what it was still owed
 /// is called off.
 async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
+    tx.known.subscribers.remove(&org);
     let sql = "UPDATE endpoints SET state = 'gone', updated_at = ?3 WHERE id = ?1 AND org_id = ?2";
     if tx.execute(sql, params![endpoint, org, now]).await? == 0 {
         return Ok(());

@@ -146,13 +146,18 @@ impl Subscriber {
 }
 
 /// Every endpoint of the organization that is told events.
-pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Vec<Subscriber>> {
+pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subscriber]>> {
+    if let Some(known) = tx.known.subscribers.get(&org) {
+        return Ok(known.clone());
+    }
     let sql = "SELECT id, url, secret, previous_secret, events FROM endpoints \
                WHERE org_id = ?1 AND state = 'enabled' AND deleted_at IS NULL ORDER BY created_at, id";
-    tx.query(sql, params![org], |row| {
+    let read = |row: &mut Cells<'_>| {
         let destination =
             Destination { id: row.get()?, url: row.get()?, secret: row.get()?, previous_secret: row.get()? };
         Ok(Subscriber { destination: Arc::new(destination), events: row.get()? })
-    })
-    .await
+    };
+    let found: Arc<[Subscriber]> = tx.query(sql, params![org], read).await?.into();
+    tx.known.subscribers.insert(org, found.clone());
+    Ok(found)
 }

@@ -4,16 +4,21 @@
 //! threads can drive an operation to its end with a single poll ([`drive`]).
 
 use std::{
+    collections::HashMap,
     future::Future,
+    ops::Range,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use deadpool_postgres::{Client, Transaction};
+use model::OrgId;
 use tokio_postgres::types::ToSql;
 
 use crate::{
     dialect::Dialect,
+    endpoints::Subscriber,
     error::{Error, Result},
     outbox::{Leased, Left},
     value::{Cells, Row, Value},
@@ -32,11 +37,22 @@ pub(crate) enum Care {
     Alone,
 }
 
+/// What operations of one transaction need not ask for again.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Stamps that were taken and not given yet.
+    pub(crate) stamps: HashMap<OrgId, Range<i64>>,
+    /// Who is told an organization's events. Whatever writes endpoints forgets it.
+    pub(crate) subscribers: HashMap<OrgId, Arc<[Subscriber]>>,
+}
+
 /// A transaction, or on the reading side a connection, of either database.
 pub(crate) struct Tx<'c> {
     connection: Connection<'c>,
     /// What becomes of the rest where the operation fails.
     pub(crate) care: Care,
+    /// What is known in the transaction.
+    pub(crate) known: Known,
     /// Deliveries that this transaction leased to this process: handed over when it has committed, dropped (and
     /// their slots freed) when it has not.
     pub(crate) leased: Vec<Leased>,
@@ -53,7 +69,7 @@ enum Connection<'c> {
 
 impl<'c> Tx<'c> {
     fn over(connection: Connection<'c>, care: Care) -> Self {
-        Self { connection, care, leased: Vec::new(), left: Left::default() }
+        Self { connection, care, known: Known::default(), leased: Vec::new(), left: Left::default() }
     }
 
     pub(crate) fn sqlite(connection: &'c mut rusqlite::Connection, care: Care) -> Self {

@@ -16,7 +16,7 @@ use super::{checkpoint::Checkpoints, unwind};
 use crate::{
     error::{Error, Result},
     outbox::{Leased, Left, Outbox},
-    tx::{Care, Tx},
+    tx::{Care, Known, Tx},
 };
 
 /// How many writes one commit may hold. With `synchronous=FULL` a commit waits for the disk; the writes that arrive
@@ -32,7 +32,7 @@ pub(super) trait Job: Send {
     fn is_repeatable(&self) -> bool;
 
     /// Runs it. Returns whether it may be committed.
-    fn run(&mut self, connection: &mut Connection, care: Care) -> bool;
+    fn run(&mut self, connection: &mut Connection, care: Care, known: &mut Known) -> bool;
 
     /// Tells whoever asked for it how it went, once it is known whether the commit succeeded.
     fn answer(self: Box<Self>, committed: Result<(), Arc<rusqlite::Error>>);
@@ -82,11 +82,13 @@ where
         self.repeatable
     }
 
-    fn run(&mut self, connection: &mut Connection, care: Care) -> bool {
+    fn run(&mut self, connection: &mut Connection, care: Care, known: &mut Known) -> bool {
         // What the run before leased is given back before this one asks for it.
         self.done = None;
         let mut tx = Tx::sqlite(connection, care);
+        tx.known = std::mem::take(known);
         let result = unwind(|| (self.run)(&mut tx));
+        *known = std::mem::take(&mut tx.known);
         let keep = result.is_ok();
         let (leased, left) = (std::mem::take(&mut tx.leased), std::mem::take(&mut tx.left));
         self.done = Some(Done { result, leased, left });
@@ -172,10 +174,11 @@ impl Writer {
     /// `false` where one failed that had no savepoint: then everything is rolled back.
     fn run_and_commit(&mut self, group: &mut Vec<Box<dyn Job>>, care: Care) -> rusqlite::Result<bool> {
         self.execute("BEGIN IMMEDIATE")?;
+        let mut known = Known::default();
         let mut at = 0;
         while let Some(job) = group.get_mut(at) {
             let kept = match care {
-                Care::Group => job.run(&mut self.connection, care),
+                Care::Group => job.run(&mut self.connection, care, &mut known),
                 Care::Alone => {
                     run_alone(&mut self.connection, &mut **job)?;
                     true
@@ -228,7 +231,8 @@ impl Writer {
 /// Runs a write in a savepoint, and undoes it where it fails.
 fn run_alone(connection: &mut Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
     connection.prepare_cached("SAVEPOINT alone")?.execute([])?;
-    if !job.run(connection, Care::Alone) {
+    // What it learns may be undone with it, so it keeps that to itself.
+    if !job.run(connection, Care::Alone, &mut Known::default()) {
         connection.prepare_cached("ROLLBACK TO alone")?.execute([])?;
     }
     connection.prepare_cached("RELEASE alone")?.execute([])?;

@@ -51,7 +51,7 @@ fn a_call_is_created_once_and_then_updated_by_its_external_id() {
           "ended_at": "2026-02-24T20:59:00.500Z",
           "assistant_id": "00000000-0000-7000-8000-000000000037",
           "contact_id": "00000000-0000-7000-8000-000000000038",
-          "created_at": "2026-02-24T21:00:00.000017Z",
+          "created_at": "2026-02-24T21:00:00.000001Z",
           "caller_email": "robin@example.com",
           "intent": "Repair",
           "urgency": "high",
@@ -60,7 +60,7 @@ fn a_call_is_created_once_and_then_updated_by_its_external_id() {
           "external_id": "a",
           "ended_reason": "hung up",
           "recording_available": true,
-          "updated_at": "2026-02-24T21:00:30.000018Z",
+          "updated_at": "2026-02-24T21:00:30.000002Z",
           "messages": [
             {
               "role": "assistant",

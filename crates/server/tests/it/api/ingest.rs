@@ -128,7 +128,7 @@ fn what_cannot_be_read_is_kept_and_what_says_nothing_is_ignored() {
         failed: the body is not JSON: expected value at line 1 column 1
         ignored: 
         accepted: 
-        duplicate: the same body was accepted within the last day
+        duplicate: the same message was accepted within the last day
         ignored:
         ");
         let bodies = org.records.list_inbox(vapi.source, 100).await.expect("a list");

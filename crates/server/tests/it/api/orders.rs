@@ -135,8 +135,8 @@ fn a_retell_call_that_was_handed_over_is_the_same_in_any_order() {
 fn recorded_calls_are_the_same_in_any_order() {
     let mut calls = BTreeMap::<(&str, String), (Platform, Vec<String>)>::new();
     for (platform, _, body, row) in recorded() {
-        let id = row["provider_call_id"].as_str().expect("an id").to_owned();
-        calls.entry((platform.as_str(), id)).or_insert((platform, Vec::new())).1.push(body);
+        let Some(id) = row["provider_call_id"].as_str() else { continue };
+        calls.entry((platform.as_str(), id.to_owned())).or_insert((platform, Vec::new())).1.push(body);
     }
     for (platform, messages) in calls.into_values().filter(|(_, messages)| messages.len() > 1) {
         check(platform, &messages.iter().map(String::as_str).collect::<Vec<_>>());
