@@ -9,6 +9,7 @@ mod ingest;
 mod layers;
 pub mod limit;
 pub mod openapi;
+mod scopes;
 mod v1;
 
 use std::sync::Arc;

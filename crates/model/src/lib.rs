@@ -16,6 +16,7 @@ mod lead;
 mod page;
 mod phone;
 mod platform;
+mod scope;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -38,4 +39,5 @@ pub use lead::{Lead, LeadStatus};
 pub use page::{Cursor, Page};
 pub use phone::Phone;
 pub use platform::Platform;
+pub use scope::{Scope, Scopes};
 pub use time::{Stamp, Time};

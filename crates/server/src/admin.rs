@@ -4,7 +4,7 @@ use std::{io::Read, path::Path};
 
 use anyhow::{Context, bail};
 use delivery::{guard::Target, sign};
-use model::{EventType, OrgId, Platform};
+use model::{EventType, OrgId, Platform, Scopes};
 use serde_json::{Value, json};
 use store::{NewEndpoint, NewKey, NewSource, Store};
 
@@ -38,12 +38,14 @@ pub(crate) async fn key(
 ) -> anyhow::Result<()> {
     let store = open_store(config, &world).await?;
     match command {
-        KeyCommand::Create { org, name, expires_in, rate_limit } => {
+        KeyCommand::Create { org, name, expires_in, rate_limit, scopes } => {
             check_org(&store, org).await?;
             let expires_at = expires_in.map(|span| world.clock.now() + span.0);
-            let (record, key) = store.org(org).create_key(NewKey { name, expires_at, rate_limit }).await?;
-            let value =
-                json!({"id": record.id, "key": key.reveal(), "name": record.name, "expires_at": expires_at});
+            let scopes = scopes.unwrap_or(Scopes::All);
+            let new = NewKey { name, expires_at, rate_limit, scopes };
+            let (record, key) = store.org(org).create_key(new).await?;
+            let value = json!({"id": record.id, "key": key.reveal(), "name": record.name,
+                "expires_at": expires_at, "scopes": record.scopes.words()});
             shown.one(
                 &value,
                 &format!("{}\nThis is the only time it is shown. Its id is {}", key.reveal(), record.id),
@@ -55,7 +57,7 @@ pub(crate) async fn key(
             shown.list(keys.iter().map(|key| {
                 json!({"id": key.id, "name": key.name, "key": format!("sk_live_…{}", key.last4),
                     "created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at,
-                    "last_used_at": key.last_used_at, "rate_limit": key.rate_limit})
+                    "last_used_at": key.last_used_at, "rate_limit": key.rate_limit, "scopes": key.scopes.words()})
             }));
         }
         KeyCommand::Revoke { id } => {

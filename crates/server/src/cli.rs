@@ -126,6 +126,10 @@ pub enum KeyCommand {
         /// Requests a minute, instead of the instance's limit
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         rate_limit: Option<u32>,
+        /// What it may do, separated by commas: read, calls:write, records:write, sources:read, sources:write,
+        /// webhooks:read, webhooks:write [default: all]
+        #[arg(long = "scope", alias = "scopes", value_name = "SCOPES", value_parser = model::Scopes::parse_list)]
+        scopes: Option<model::Scopes>,
     },
     /// List an organization's keys
     List {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use http::Method;
-use model::Platform;
+use model::{Platform, Scopes};
 use serde_json::{Value, json};
 use store::NewKey;
 
@@ -36,6 +36,7 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/appointments/{id}", Row::Record("appointments")),
         ("GET /v1/assistants", Row::List),
         ("POST /ingest/{platform}/{source_id}", Row::Open),
+        ("POST /ingest/{platform}/{source_id}/{secret}", Row::Open),
         ("GET /healthz", Row::Open),
         ("GET /readyz", Row::Open),
     ])
@@ -85,7 +86,7 @@ fn no_operation_answers_without_a_good_key() {
     on_both_with(Setup::unhurried(), async |app| {
         let (org, ids) = org_with_everything(app, "Theirs").await;
         let key = async |expires_at| {
-            let new = NewKey { name: "walk".into(), expires_at, rate_limit: None };
+            let new = NewKey { name: "walk".into(), expires_at, rate_limit: None, scopes: Scopes::All };
             org.records.create_key(new).await.expect("a key")
         };
         let ((revoked, revoked_key), (_, expired_key)) = (key(None).await, key(Some(app.now())).await);

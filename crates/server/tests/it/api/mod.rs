@@ -15,5 +15,6 @@ mod platforms;
 mod refusals;
 mod retries;
 mod schemathesis;
+mod scopes;
 mod search;
 mod webhooks;

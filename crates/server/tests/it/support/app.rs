@@ -9,7 +9,7 @@ use inboundflow::{
     config::Config,
 };
 use model::{
-    ApiKey, Clock, OrgId, Platform, SourceId, Time,
+    ApiKey, Clock, OrgId, Platform, Scopes, SourceId, Time,
     testing::{CountedIds, ManualClock},
 };
 use serde_json::Value;
@@ -132,7 +132,7 @@ impl TestApp {
         let org = self.store.create_org(name).await.expect("an organization");
         self.orgs.lock().expect("the list").push(org.id);
         let records = self.store.org(org.id);
-        let new = NewKey { name: "test".into(), expires_at: None, rate_limit: None };
+        let new = NewKey { name: "test".into(), expires_at: None, rate_limit: None, scopes: Scopes::All };
         let (_, key) = records.create_key(new).await.expect("a key");
         Org { id: org.id, key, records }
     }
