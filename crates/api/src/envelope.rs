@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::{Stamp, Time};
 use serde::{Serialize, Serializer};
-use store::Listed;
+use store::{Listed, Placed};
 use utoipa::ToSchema;
 
 use crate::AppState;
@@ -67,6 +67,16 @@ struct ListWire<'a, T> {
 impl<T: Serialize> IntoResponse for List<T> {
     fn into_response(self) -> Response {
         let next_cursor = self.0.next.map(model::Cursor::encode);
+        unfinished(&ListWire { data: &self.0.records, has_more: next_cursor.is_some(), next_cursor })
+    }
+}
+
+/// A page of records that are ordered by a time which need not be unique.
+pub(crate) struct PlacedList<T>(pub Placed<T>);
+
+impl<T: Serialize> IntoResponse for PlacedList<T> {
+    fn into_response(self) -> Response {
+        let next_cursor = self.0.next.map(model::Place::encode);
         unfinished(&ListWire { data: &self.0.records, has_more: next_cursor.is_some(), next_cursor })
     }
 }

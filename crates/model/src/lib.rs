@@ -36,7 +36,7 @@ pub use id::{
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};
-pub use page::{Cursor, Page};
+pub use page::{Cursor, Page, Place, PlacedPage};
 pub use phone::Phone;
 pub use platform::Platform;
 pub use scope::{Scope, Scopes};

@@ -23,6 +23,7 @@ mod list;
 mod migrate;
 pub mod outbox;
 mod postgres;
+mod reprocess;
 mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
@@ -49,12 +50,13 @@ pub use crate::{
     error::{Error, Result},
     events::NewEvent,
     idempotency::Idempotency,
-    inbox::{InboxEntry, Incoming, Outcome, Reading},
+    inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     keys::{KeyRecord, NewKey},
     leads::ListLeads,
-    list::Listed,
+    list::{Listed, Placed},
     outbox::Outbox,
-    sources::{NewSource, Source},
+    reprocess::{MessageRange, Reread},
+    sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
 };
 use crate::{
     postgres::Postgres,

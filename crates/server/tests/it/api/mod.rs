@@ -4,6 +4,7 @@
 
 mod calls;
 mod envelopes;
+mod inbox;
 mod ingest;
 mod isolation;
 mod leads;
@@ -17,4 +18,5 @@ mod retries;
 mod schemathesis;
 mod scopes;
 mod search;
+mod sources;
 mod webhooks;

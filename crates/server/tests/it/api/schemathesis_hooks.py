@@ -15,8 +15,18 @@ CURSORS = st.integers(min_value=0, max_value=999_999).map(
     .decode()
 )
 
+PLACE_CURSORS = st.integers(min_value=0, max_value=999_999).map(
+    lambda micros: base64.urlsafe_b64encode(
+        b'{"created_at":"2026-02-24T21:00:00.%06dZ","id":"0197a3c4-0000-7000-8000-%012d"}'
+        % (micros, micros)
+    )
+    .rstrip(b"=")
+    .decode()
+)
+
 HTTP_URLS = st.from_regex(r"https?://[a-z]{1,10}\.example/[a-z0-9]{0,10}", fullmatch=True)
 
 schemathesis.openapi.format("e164", E164)
 schemathesis.openapi.format("cursor", CURSORS)
+schemathesis.openapi.format("place-cursor", PLACE_CURSORS)
 schemathesis.openapi.format("http-url", HTTP_URLS)

@@ -50,6 +50,17 @@ fn every_operation_names_the_scope_that_it_needs() {
     read: GET /v1/contacts/{id}
     read: GET /v1/leads
     read: GET /v1/leads/{id}
+    sources:read: GET /v1/sources
+    sources:read: GET /v1/sources/{id}
+    sources:read: GET /v1/sources/{id}/messages
+    sources:read: GET /v1/sources/{id}/messages/{message_id}
+    sources:write: DELETE /v1/sources/{id}
+    sources:write: PATCH /v1/sources/{id}
+    sources:write: POST /v1/sources
+    sources:write: POST /v1/sources/preview
+    sources:write: POST /v1/sources/{id}/messages/{message_id}/reprocess
+    sources:write: POST /v1/sources/{id}/reprocess
+    sources:write: POST /v1/sources/{id}/rotate-secret
     ");
 }
 
