@@ -170,8 +170,11 @@ const UNKEPT_HEADERS: [&str; 8] = [
 /// The headers as JSON, without what proves the sender: a copy of the database must not be enough to forge one.
 fn kept_headers(headers: &HeaderMap, source: &Source) -> String {
     let secrets = [Some(source.secret.as_str()), source.previous_secret.as_deref()];
+    // The header that the settings name holds the platform's secret, also where that is not the one we have.
+    let named = source.settings["auth"]["header"].as_str();
     let is_secret = |name: &str, value: &[u8]| {
         UNKEPT_HEADERS.contains(&name)
+            || named.is_some_and(|named| named.eq_ignore_ascii_case(name))
             || secrets
                 .into_iter()
                 .flatten()

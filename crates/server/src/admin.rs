@@ -1,16 +1,20 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
+mod sources;
+
 use std::{io::Read, path::Path};
 
 use anyhow::{Context, bail};
 use delivery::{guard::Target, sign};
-use model::{EventType, OrgId, Platform, Scopes};
-use serde_json::{Value, json};
-use store::{NewEndpoint, NewKey, NewSource, Store};
+use model::{EventType, OrgId, Scopes};
+use serde_json::json;
+use store::{NewEndpoint, NewKey, Store};
+
+pub(crate) use sources::source;
 
 use crate::{
     app::World,
-    cli::{DeliveriesCommand, KeyCommand, OrgCommand, SourceCommand, WebhookCommand},
+    cli::{DeliveriesCommand, KeyCommand, OrgCommand, WebhookCommand},
     config::Config,
     open_store,
     output::{self, Shown},
@@ -66,61 +70,6 @@ pub(crate) async fn key(
                 &json!({"id": key.id, "revoked_at": key.revoked_at}),
                 &format!("Key {} is revoked", key.id),
             );
-        }
-    }
-    Ok(())
-}
-
-pub(crate) async fn source(
-    config: &Config,
-    world: World,
-    shown: Shown,
-    command: SourceCommand,
-) -> anyhow::Result<()> {
-    let store = open_store(config, &world).await?;
-    let url =
-        |platform: Platform, id| format!("{}/ingest/{}/{id}", config.public_url(None), platform.as_str());
-    match command {
-        SourceCommand::Create { org, platform, name, secret_file, settings_file } => {
-            check_org(&store, org).await?;
-            let platform = Platform::parse(&platform).context("--platform")?;
-            let connector = connectors::connector(platform).context("--platform: has no webhooks")?;
-            let settings = match settings_file {
-                Some(path) => {
-                    let text = read_file(&path).context("--settings-file")?;
-                    serde_json::from_str(&text).context("--settings-file: is not JSON")?
-                }
-                None => Value::Null,
-            };
-            connector.check_settings(&settings).map_err(|why| anyhow::anyhow!("--settings-file: {why}"))?;
-            let secret = match &secret_file {
-                Some(path) => read_secret(path)?,
-                None => random_secret(&world),
-            };
-            let name = name.unwrap_or_else(|| platform.as_str().to_owned());
-            let source = store.org(org).create_source(NewSource { platform, name, secret, settings }).await?;
-            let url = url(platform, source.id);
-            let mut text = format!("Send the webhooks of {} to\n  {url}\n", platform.as_str());
-            if secret_file.is_none() {
-                text.push_str(&format!("with the secret\n  {}\n", source.secret));
-            }
-            text.push_str(&format!("The source's id is {}", source.id));
-            if let (Some(own), None) = (connector.own_secret(), &secret_file) {
-                text.push_str(&format!(
-                    "\nBut {} signs with {own}: make the source with --secret-file for its real webhooks",
-                    platform.as_str()
-                ));
-            }
-            shown.one(&json!({"id": source.id, "url": url, "secret": source.secret}), &text);
-        }
-        SourceCommand::List { org } => {
-            check_org(&store, org).await?;
-            let sources = store.org(org).list_sources().await?;
-            let sources = sources.iter().filter(|source| source.platform != Platform::Api);
-            shown.list(sources.map(|source| {
-                json!({"id": source.id, "platform": source.platform, "name": source.name,
-                    "url": url(source.platform, source.id), "created_at": source.created_at})
-            }));
         }
     }
     Ok(())
@@ -222,10 +171,4 @@ fn read_file(path: &Path) -> anyhow::Result<String> {
         return Ok(text);
     }
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn random_secret(world: &World) -> String {
-    let mut bytes = [0; 24];
-    world.ids.fill(&mut bytes);
-    hex::encode(bytes)
 }

@@ -125,6 +125,14 @@ fn a_message_is_shown_as_it_came_without_what_proves_its_sender() {
         let shown = client.data(&path).await;
         assert_eq!((&shown["body"], &shown["body_base64"]), (&Value::Null, &json!("/wA=")));
 
+        // The right secret of the platform is not shown either where the source has another.
+        let settings = json!({"auth": {"scheme": "header", "header": "X-Token"}});
+        let custom = org.source_with(Platform::Custom, settings).await;
+        custom.post_with(&app.anon(), &[("x-token", "the right one")], "{}").await;
+        let rejected = newest(&client, custom.source).await;
+        let rejected = format!("/v1/sources/{}/messages/{}", custom.source, id(&rejected));
+        assert!(!client.data(&rejected).await.to_string().contains("the right one"));
+
         // A message belongs to its source alone.
         let other = org.source(Platform::Vapi).await;
         let elsewhere = path.replace(&vapi.source.to_string(), &other.source.to_string());
