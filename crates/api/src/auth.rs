@@ -21,6 +21,7 @@ use crate::{
     AppState,
     error::{ApiError, Code},
     limit::Standing,
+    scopes,
 };
 
 /// The organization whose key a request has: the only way for a handler to any records.
@@ -56,7 +57,10 @@ pub(crate) async fn authenticate(state: &AppState, mut request: Request, next: N
             if standing.allowed {
                 request.extensions_mut().insert(Authenticated(key.org));
                 note_use(state, &key, now).await;
-                (standing, next.run(request).await)
+                match scopes::check(&key.scopes, &request) {
+                    Ok(()) => (standing, next.run(request).await),
+                    Err(error) => (standing, error.into_response()),
+                }
             } else {
                 (standing, limited(&standing, now))
             }

@@ -8,7 +8,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::{Stamp, Time};
 use serde::{Serialize, Serializer};
-use store::{Listed, Row, Rows};
+use store::{Listed, Placed, Row, Rows};
 use utoipa::ToSchema;
 
 use crate::AppState;
@@ -109,6 +109,16 @@ impl IntoResponse for RawList {
 
 /// What the envelope takes beside the data, in bytes.
 const META_BYTES: usize = 256;
+
+/// A page of records that are ordered by a time which need not be unique.
+pub(crate) struct PlacedList<T>(pub Placed<T>);
+
+impl<T: Serialize> IntoResponse for PlacedList<T> {
+    fn into_response(self) -> Response {
+        let next_cursor = self.0.next.map(model::Place::encode);
+        unfinished(&ListWire { data: &self.0.records, has_more: next_cursor.is_some(), next_cursor })
+    }
+}
 
 /// `meta` of every answer.
 #[derive(Debug, Serialize, ToSchema)]

@@ -15,6 +15,8 @@ pub enum Code {
     BadRequest,
     /// The API key is missing, invalid, revoked or expired.
     Unauthorized,
+    /// The API key is restricted, and has not the scope that this needs; the message names it.
+    Forbidden,
     /// There is no such resource or route.
     NotFound,
     /// The route does not take this method.
@@ -39,6 +41,7 @@ impl Code {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,

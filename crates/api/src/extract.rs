@@ -7,10 +7,13 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use model::{Cursor, Id, Page, Phone, Time};
+use model::{Cursor, Id, Page, Phone, Place, PlacedPage, Time};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-use crate::error::{ApiError, Code};
+use crate::{
+    AppState,
+    error::{ApiError, Code},
+};
 
 /// The longest body that is taken, in bytes.
 pub(crate) const BODY_LIMIT: usize = 2 << 20;
@@ -42,6 +45,44 @@ impl<K, S: Send + Sync> FromRequestParts<S> for PathId<K> {
         let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
         let id = path.ok().and_then(|path| path.0.parse().ok());
         id.map(Self).ok_or_else(|| ApiError::not_found("record"))
+    }
+}
+
+/// Two ids in a path: of a record, and of something that belongs to it.
+pub(crate) struct PathIds<K, L>(pub(crate) Id<K>, pub(crate) Id<L>);
+
+impl<K, L, S: Send + Sync> FromRequestParts<S> for PathIds<K, L> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[expect(clippy::disallowed_types, reason = "wrapped here, so that its rejection is ours")]
+        let path = axum::extract::Path::<(String, String)>::from_request_parts(parts, state).await;
+        let ids = path.ok().and_then(|path| Some(Self(path.0.0.parse().ok()?, path.0.1.parse().ok()?)));
+        ids.ok_or_else(|| ApiError::not_found("record"))
+    }
+}
+
+/// Where this server is reached from outside, without a slash at its end: at the public address where the operator
+/// set one, else where the request was sent to.
+pub(crate) struct BaseUrl(pub(crate) String);
+
+impl BaseUrl {
+    pub(crate) fn of(public_url: Option<&str>, parts: &Parts) -> Self {
+        if let Some(public_url) = public_url {
+            return Self(public_url.trim_end_matches('/').to_owned());
+        }
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        // HTTP/2 has it in the address.
+        let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
+        Self(format!("http://{}", host.unwrap_or_default()))
+    }
+}
+
+impl FromRequestParts<AppState> for BaseUrl {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        Ok(Self::of(state.public_url.as_deref(), parts))
     }
 }
 
@@ -136,6 +177,31 @@ impl<'de> Deserialize<'de> for CursorParam {
         let text = String::deserialize(deserializer)?;
         let cursor = Cursor::decode(&text);
         cursor.map(Self).ok_or_else(|| serde::de::Error::custom("must be the `next_cursor` of a page before"))
+    }
+}
+
+/// `limit`, `cursor` and `since` of a list that is ordered by a time which need not be unique.
+pub(crate) fn placed_page(
+    limit: Option<Limit>,
+    cursor: Option<PlaceParam>,
+    since: Option<TimeParam>,
+) -> PlacedPage {
+    PlacedPage {
+        limit: limit.map_or(50, |limit| limit.0),
+        from: cursor.map(|cursor| cursor.0),
+        since: since.map(|since| since.0),
+    }
+}
+
+/// Where the page before ended, in a list that is ordered by a time which need not be unique.
+#[derive(Clone, Copy)]
+pub(crate) struct PlaceParam(pub(crate) Place);
+
+impl<'de> Deserialize<'de> for PlaceParam {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let place = Place::decode(&text);
+        place.map(Self).ok_or_else(|| serde::de::Error::custom("must be the `next_cursor` of a page before"))
     }
 }
 

@@ -1,10 +1,7 @@
 //! `/ingest`: where voice platforms send their webhooks.
 
 use ::ingest::{Answer, Request};
-use axum::{
-    extract::State,
-    http::{header::HOST, request::Parts},
-};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +9,7 @@ use crate::{
     AppState,
     envelope::One,
     error::{ApiError, Code},
-    extract::{BODY_LIMIT, read_body},
+    extract::{BODY_LIMIT, BaseUrl, read_body},
 };
 
 /// What became of a message.
@@ -85,7 +82,9 @@ async fn receive(
 ) -> Result<One<Receipt>, ApiError> {
     let (parts, body) = request.into_parts();
     let body = read_body(body, BODY_LIMIT).await?;
-    let url = told_address(state.public_url.as_deref(), &parts);
+    // The address that the platform was told to post to.
+    let told = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let url = format!("{}{told}", BaseUrl::of(state.public_url.as_deref(), &parts).0);
     let request =
         Request { url: &url, path_secret: path.secret.as_deref(), headers: &parts.headers, body: &body };
     match state.ingest.receive(&path.platform, path.source, &request).await? {
@@ -94,18 +93,5 @@ async fn receive(
         }
         Answer::Rejected(reason) => Err(ApiError::new(Code::Unauthorized, format!("Not accepted: {reason}"))),
         Answer::UnknownSource => Err(ApiError::not_found("source")),
-    }
-}
-
-/// The address that the platform was told to post to: at the public address where there is one, because what arrives
-/// behind a proxy names another host.
-fn told_address(public_url: Option<&str>, parts: &Parts) -> String {
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    match public_url {
-        Some(public_url) => format!("{}{path}", public_url.trim_end_matches('/')),
-        None => {
-            let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            format!("http://{host}{path}")
-        }
     }
 }

@@ -9,6 +9,7 @@ mod ingest;
 mod layers;
 pub mod limit;
 pub mod openapi;
+mod scopes;
 mod v1;
 
 use std::sync::Arc;
@@ -73,6 +74,14 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::appointments::list_appointments))
         .routes(routes!(v1::appointments::get_appointment))
         .routes(routes!(v1::assistants::list_assistants))
+        .routes(routes!(v1::sources::list_sources, v1::sources::create_source))
+        .routes(routes!(v1::preview::preview_message))
+        .routes(routes!(v1::sources::get_source, v1::sources::update_source, v1::sources::delete_source))
+        .routes(routes!(v1::sources::rotate_source_secret))
+        .routes(routes!(v1::messages::list_source_messages))
+        .routes(routes!(v1::messages::get_source_message))
+        .routes(routes!(v1::messages::reprocess_source_message))
+        .routes(routes!(v1::messages::reprocess_source_messages))
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
         .routes(routes!(health::healthz))

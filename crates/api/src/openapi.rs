@@ -15,7 +15,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::{envelope::Meta, error::Code};
+use crate::{envelope::Meta, error::Code, scopes};
 
 /// The part of the description that no handler has.
 #[derive(OpenApi)]
@@ -29,13 +29,14 @@ use crate::{envelope::Meta, error::Code};
     ),
     tags(
         (name = "Calls"), (name = "Contacts"), (name = "Leads"), (name = "Appointments"), (name = "Assistants"),
+        (name = "Sources", description = "The voice platforms that calls come from, and every message of theirs."),
         (name = "Ingest", description = "Where voice platforms send their webhooks."),
         (name = "Health"),
     ),
     components(
         schemas(ErrorBody, Webhook<CallCompleted>, Webhook<CallTransferred>, Webhook<AppointmentBooked>,
             Webhook<LeadCreated>, EventType),
-        responses(BadRequest, Unauthorized, NotFound, Conflict, PayloadTooLarge, UnsupportedMediaType, RateLimited,
+        responses(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PayloadTooLarge, UnsupportedMediaType, RateLimited,
             Unavailable, Failed),
     ),
     security(("api_key" = [])),
@@ -48,7 +49,7 @@ struct ApiKeyScheme;
 impl Modify for ApiKeyScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("sk_live_…");
-        let scheme = scheme.description(Some("An API key of the organization.")).build();
+        let scheme = scheme.description(Some(scopes::description())).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
     }
@@ -111,6 +112,9 @@ pub(crate) struct BadRequest(#[expect(dead_code, reason = "only described")] Err
 /// The API key is missing, invalid, revoked or expired.
 #[derive(ToResponse)]
 pub(crate) struct Unauthorized(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// The API key is restricted, and has not the scope that this needs.
+#[derive(ToResponse)]
+pub(crate) struct Forbidden(#[expect(dead_code, reason = "only described")] ErrorBody);
 /// There is no such resource; another organization's looks the same.
 #[derive(ToResponse)]
 pub(crate) struct NotFound(#[expect(dead_code, reason = "only described")] ErrorBody);
@@ -140,6 +144,7 @@ pub fn document() -> Value {
     let mut document = serde_json::to_value(api).unwrap_or_default();
     document["info"]["version"] = json!(env!("CARGO_PKG_VERSION"));
     document["webhooks"] = webhooks();
+    scopes::describe(&mut document);
     document
 }
 

@@ -66,6 +66,11 @@ pub trait Connector: Send + Sync {
         None
     }
 
+    /// Whether the secret may stand at the end of the source's address, with these settings.
+    fn takes_path_secret(&self, _settings: &Value) -> bool {
+        false
+    }
+
     /// Whether these can be a source's settings. `null` and `{}` are the defaults. The error is a sentence for the
     /// person who wrote them, and names the field.
     fn check_settings(&self, settings: &Value) -> Result<(), String>;

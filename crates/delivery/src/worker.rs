@@ -58,9 +58,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 /// How long one may hope that the database comes back before a try's result is given up.
 const KEEP_TRIES: u32 = 30;
 
-/// How many deliveries of an endpoint are held for each that may be under way, so that the next is at hand when one
-/// comes back.
-const HELD_PER_UNDER_WAY: usize = 4;
+/// How many deliveries of an endpoint are held for each that may be under way: the next is at hand when one comes back,
+/// and those that came back are written down meanwhile.
+const HELD_PER_UNDER_WAY: usize = 8;
 
 impl Options {
     fn limits(&self) -> Limits {
@@ -212,14 +212,14 @@ impl Inner {
             return self.give_back(&delivery).await;
         }
         let (record, next) = attempt(&delivery, &means).await;
-        // The next may set out while this one is written down.
-        drop((under_way, slot));
-        let outbox = self.store.outbox();
-        if outbox.has_backlog() && self.slots.is_half_free(endpoint) {
-            outbox.wake();
-        }
+        // The next may set out while this one is written down. Its place stays taken: what is sent and not written
+        // down is sent again after a crash, so there is a limit to it.
+        drop(under_way);
         self.keep(&delivery, record, next).await;
-        if matches!(next, NextStep::RetryAt(_)) {
+        drop(slot);
+        let outbox = self.store.outbox();
+        let can_claim = outbox.has_backlog() && self.slots.is_half_free(endpoint);
+        if can_claim || matches!(next, NextStep::RetryAt(_)) {
             outbox.wake();
         }
     }

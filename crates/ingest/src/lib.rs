@@ -10,6 +10,7 @@ mod complete;
 mod decide;
 mod merge;
 mod receive;
+mod reprocess;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub use crate::{
     decide::decide,
     merge::merge,
     receive::{Answer, Ingest},
+    reprocess::{Batch, Rejected, Reprocessed},
 };
 
 /// The rules as the store carries them out.

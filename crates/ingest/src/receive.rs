@@ -115,10 +115,22 @@ fn reading(
     request: &Request<'_>,
     now: Time,
 ) -> (Reading, Option<String>) {
-    let secrets = Secrets { current: &source.secret, previous: source.previous_secret.as_deref() };
+    let secrets = Secrets { current: &source.secret, previous: source.previous_secret_at(now) };
     if let Err(rejection) = connector.verify(&secrets, &source.settings, request, now) {
         return (Reading::Rejected(rejection.to_string()), None);
     }
+    read_by(connector, source, request)
+}
+
+/// What a message says by today's connector and settings, whoever sent it, and the platform's id of it.
+pub(crate) fn read(source: &Source, request: &Request<'_>) -> (Reading, Option<String>) {
+    match connectors::connector(source.platform) {
+        Some(connector) => read_by(connector, source, request),
+        None => (Reading::Unreadable("this source has no webhooks".into()), None),
+    }
+}
+
+fn read_by(connector: &dyn Connector, source: &Source, request: &Request<'_>) -> (Reading, Option<String>) {
     // A parser that panics must cost nobody a message: it is kept, and a better parser can read it.
     match catch_unwind(AssertUnwindSafe(|| connector.parse(&source.settings, request))) {
         Ok(Ok(Parsed { event, event_id, external_id, changes })) => {
@@ -130,14 +142,14 @@ fn reading(
 }
 
 /// By which the repetition of a message is known.
-fn fingerprint(bytes: &[u8]) -> [u8; 16] {
+pub(crate) fn fingerprint(bytes: &[u8]) -> [u8; 16] {
     let hash: [u8; 32] = Sha256::digest(bytes).into();
     let mut half = [0; 16];
     half.copy_from_slice(&hash[..16]);
     half
 }
 
-fn waits(reading: &Reading) -> bool {
+pub(crate) fn waits(reading: &Reading) -> bool {
     let Reading::Read { changes, .. } = reading else { return false };
     changes.iter().any(|change| change.completion == Completion::Wait)
 }
@@ -158,8 +170,11 @@ const UNKEPT_HEADERS: [&str; 8] = [
 /// The headers as JSON, without what proves the sender: a copy of the database must not be enough to forge one.
 fn kept_headers(headers: &HeaderMap, source: &Source) -> String {
     let secrets = [Some(source.secret.as_str()), source.previous_secret.as_deref()];
+    // The header that the settings name holds the platform's secret, also where that is not the one we have.
+    let named = source.settings["auth"]["header"].as_str();
     let is_secret = |name: &str, value: &[u8]| {
         UNKEPT_HEADERS.contains(&name)
+            || named.is_some_and(|named| named.eq_ignore_ascii_case(name))
             || secrets
                 .into_iter()
                 .flatten()

@@ -16,6 +16,7 @@ mod lead;
 mod page;
 mod phone;
 mod platform;
+mod scope;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -35,7 +36,8 @@ pub use id::{
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};
-pub use page::{Cursor, Page};
+pub use page::{Cursor, Page, Place, PlacedPage};
 pub use phone::Phone;
 pub use platform::Platform;
+pub use scope::{Scope, Scopes};
 pub use time::{Stamp, Time};

@@ -3,6 +3,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
+use uuid::Uuid;
+
 use crate::{Stamp, Time};
 
 /// What a client asks of a list. Lists are newest first.
@@ -42,6 +44,48 @@ impl Cursor {
     }
 }
 
+/// What a client asks of a list whose records have a time that need not be unique: what arrived, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlacedPage {
+    /// How many records, 1 to 100.
+    pub limit: u32,
+    /// Where the page before ended.
+    pub from: Option<Place>,
+    /// Only records later than this.
+    pub since: Option<Time>,
+}
+
+/// The place of a record in a list that is ordered by a time and then by the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The record's time.
+    pub at: Time,
+    /// Its id.
+    pub id: Uuid,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenPlace {
+    created_at: String,
+    id: Uuid,
+}
+
+impl Place {
+    /// The opaque text that a client passes back.
+    pub fn encode(self) -> String {
+        let at = Stamp::from_micros(self.at.micros());
+        URL_SAFE_NO_PAD.encode(format!("{{\"created_at\":\"{at}\",\"id\":\"{}\"}}", self.id))
+    }
+
+    /// Reads the text of [`Place::encode`]; `None` for anything else.
+    pub fn decode(text: &str) -> Option<Self> {
+        let json = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?;
+        let written: WrittenPlace = serde_json::from_slice(&json).ok()?;
+        Some(Self { at: written.created_at.parse().ok()?, id: written.id })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +96,15 @@ mod tests {
         let text = cursor.encode();
         assert!(text.starts_with("eyJjcmVhdGVkX2F0Ijo"), "{text}");
         assert_eq!(Cursor::decode(&text), Some(cursor));
+    }
+
+    #[test]
+    fn a_place_reads_back_and_is_no_cursor_of_another_kind_of_list() {
+        let place = Place { at: Time::from_micros(1_771_938_000_123_456), id: Uuid::from_u128(7) };
+        let text = place.encode();
+        assert!(text.starts_with("eyJjcmVhdGVkX2F0Ijo"), "{text}");
+        assert_eq!((Place::decode(&text), Cursor::decode(&text)), (Some(place), None));
+        assert_eq!(Place::decode(&Cursor(Stamp::from_micros(1)).encode()), None);
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
+mod sources;
+
 use std::{io::Read, path::Path};
 
 use anyhow::{Context, bail};
 use delivery::{guard::Target, sign};
-use model::{EventType, OrgId, Platform};
-use serde_json::{Value, json};
-use store::{NewEndpoint, NewKey, NewSource, Store};
+use model::{EventType, OrgId, Scopes};
+use serde_json::json;
+use store::{NewEndpoint, NewKey, Store};
+
+pub(crate) use sources::source;
 
 use crate::{
     app::World,
-    cli::{DeliveriesCommand, KeyCommand, OrgCommand, SourceCommand, WebhookCommand},
+    cli::{DeliveriesCommand, KeyCommand, OrgCommand, WebhookCommand},
     config::Config,
     open_store,
     output::{self, Shown},
@@ -38,12 +42,14 @@ pub(crate) async fn key(
 ) -> anyhow::Result<()> {
     let store = open_store(config, &world).await?;
     match command {
-        KeyCommand::Create { org, name, expires_in, rate_limit } => {
+        KeyCommand::Create { org, name, expires_in, rate_limit, scopes } => {
             check_org(&store, org).await?;
             let expires_at = expires_in.map(|span| world.clock.now() + span.0);
-            let (record, key) = store.org(org).create_key(NewKey { name, expires_at, rate_limit }).await?;
-            let value =
-                json!({"id": record.id, "key": key.reveal(), "name": record.name, "expires_at": expires_at});
+            let scopes = scopes.unwrap_or(Scopes::All);
+            let new = NewKey { name, expires_at, rate_limit, scopes };
+            let (record, key) = store.org(org).create_key(new).await?;
+            let value = json!({"id": record.id, "key": key.reveal(), "name": record.name,
+                "expires_at": expires_at, "scopes": record.scopes.words()});
             shown.one(
                 &value,
                 &format!("{}\nThis is the only time it is shown. Its id is {}", key.reveal(), record.id),
@@ -55,7 +61,7 @@ pub(crate) async fn key(
             shown.list(keys.iter().map(|key| {
                 json!({"id": key.id, "name": key.name, "key": format!("sk_live_…{}", key.last4),
                     "created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at,
-                    "last_used_at": key.last_used_at, "rate_limit": key.rate_limit})
+                    "last_used_at": key.last_used_at, "rate_limit": key.rate_limit, "scopes": key.scopes.words()})
             }));
         }
         KeyCommand::Revoke { id } => {
@@ -64,61 +70,6 @@ pub(crate) async fn key(
                 &json!({"id": key.id, "revoked_at": key.revoked_at}),
                 &format!("Key {} is revoked", key.id),
             );
-        }
-    }
-    Ok(())
-}
-
-pub(crate) async fn source(
-    config: &Config,
-    world: World,
-    shown: Shown,
-    command: SourceCommand,
-) -> anyhow::Result<()> {
-    let store = open_store(config, &world).await?;
-    let url =
-        |platform: Platform, id| format!("{}/ingest/{}/{id}", config.public_url(None), platform.as_str());
-    match command {
-        SourceCommand::Create { org, platform, name, secret_file, settings_file } => {
-            check_org(&store, org).await?;
-            let platform = Platform::parse(&platform).context("--platform")?;
-            let connector = connectors::connector(platform).context("--platform: has no webhooks")?;
-            let settings = match settings_file {
-                Some(path) => {
-                    let text = read_file(&path).context("--settings-file")?;
-                    serde_json::from_str(&text).context("--settings-file: is not JSON")?
-                }
-                None => Value::Null,
-            };
-            connector.check_settings(&settings).map_err(|why| anyhow::anyhow!("--settings-file: {why}"))?;
-            let secret = match &secret_file {
-                Some(path) => read_secret(path)?,
-                None => random_secret(&world),
-            };
-            let name = name.unwrap_or_else(|| platform.as_str().to_owned());
-            let source = store.org(org).create_source(NewSource { platform, name, secret, settings }).await?;
-            let url = url(platform, source.id);
-            let mut text = format!("Send the webhooks of {} to\n  {url}\n", platform.as_str());
-            if secret_file.is_none() {
-                text.push_str(&format!("with the secret\n  {}\n", source.secret));
-            }
-            text.push_str(&format!("The source's id is {}", source.id));
-            if let (Some(own), None) = (connector.own_secret(), &secret_file) {
-                text.push_str(&format!(
-                    "\nBut {} signs with {own}: make the source with --secret-file for its real webhooks",
-                    platform.as_str()
-                ));
-            }
-            shown.one(&json!({"id": source.id, "url": url, "secret": source.secret}), &text);
-        }
-        SourceCommand::List { org } => {
-            check_org(&store, org).await?;
-            let sources = store.org(org).list_sources().await?;
-            let sources = sources.iter().filter(|source| source.platform != Platform::Api);
-            shown.list(sources.map(|source| {
-                json!({"id": source.id, "platform": source.platform, "name": source.name,
-                    "url": url(source.platform, source.id), "created_at": source.created_at})
-            }));
         }
     }
     Ok(())
@@ -220,10 +171,4 @@ fn read_file(path: &Path) -> anyhow::Result<String> {
         return Ok(text);
     }
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn random_secret(world: &World) -> String {
-    let mut bytes = [0; 24];
-    world.ids.fill(&mut bytes);
-    hex::encode(bytes)
 }

@@ -126,6 +126,10 @@ pub enum KeyCommand {
         /// Requests a minute, instead of the instance's limit
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         rate_limit: Option<u32>,
+        /// What it may do, separated by commas: read, calls:write, records:write, sources:read, sources:write,
+        /// webhooks:read, webhooks:write [default: all]
+        #[arg(long = "scope", alias = "scopes", value_name = "SCOPES", value_parser = model::Scopes::parse_list)]
+        scopes: Option<model::Scopes>,
     },
     /// List an organization's keys
     List {
@@ -173,6 +177,82 @@ pub enum SourceCommand {
         #[arg(long)]
         org: model::OrgId,
     },
+    /// Show a source
+    Get {
+        /// The source's id, as `list` shows it
+        id: model::SourceId,
+    },
+    /// Change a source; what is not named stays
+    Update {
+        /// The source's id
+        id: model::SourceId,
+        /// Another name
+        #[arg(long)]
+        name: Option<String>,
+        /// A file with the secret that replaces the one before at once, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+        /// A file with all its settings as JSON, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        settings_file: Option<PathBuf>,
+    },
+    /// Delete a source: its address is closed, its calls stay
+    Delete {
+        /// The source's id
+        id: model::SourceId,
+    },
+    /// Give a source a new secret, with the one before accepted for a while
+    RotateSecret {
+        /// The source's id
+        id: model::SourceId,
+        /// A file with the new secret, `-` for standard input; one is made up without
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+        /// How long the secret before is still accepted, at most 7d
+        #[arg(long, value_name = "SPAN", default_value = "24h")]
+        overlap: Span,
+        /// Refuse the secret before at once
+        #[arg(long, conflicts_with = "overlap")]
+        no_overlap: bool,
+    },
+    /// List the newest messages that arrived at a source, and what became of them
+    Messages {
+        /// The source's id
+        #[arg(long)]
+        source: model::SourceId,
+        /// Only those that became this
+        #[arg(long, value_parser = outcome)]
+        outcome: Option<store::Outcome>,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Read messages again, with today's connector and settings; what was told is not told twice
+    Reprocess {
+        /// The source's id
+        #[arg(long)]
+        source: model::SourceId,
+        /// Only this message
+        #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until", "outcome"])]
+        message: Option<model::InboxId>,
+        /// Only messages that arrived after this, such as 2026-02-24T21:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: Option<model::Time>,
+        /// Only messages that arrived before this
+        #[arg(long, value_name = "TIME")]
+        until: Option<model::Time>,
+        /// Only those that became this; all but the rejected ones without it
+        #[arg(long, value_parser = outcome)]
+        outcome: Option<store::Outcome>,
+        /// Take rejected messages for the platform's all the same
+        #[arg(long)]
+        accept_rejected: bool,
+    },
+}
+
+fn outcome(word: &str) -> Result<store::Outcome, String> {
+    let names = || store::Outcome::ALL.map(store::Outcome::as_str).join(", ");
+    store::Outcome::parse(word).ok_or_else(|| format!("there are {}", names()))
 }
 
 /// Webhook endpoints.

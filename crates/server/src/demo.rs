@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context, ensure};
 use delivery::sign;
 use hmac::{Hmac, KeyInit, Mac};
-use model::{ApiKey, Platform, SourceId};
+use model::{ApiKey, Platform, Scopes, SourceId};
 use reqwest::{Client, header};
 use serde_json::Value;
 use sha2::Sha256;
@@ -76,7 +76,7 @@ impl Stage {
     async fn set(running: &Running, world: &World) -> anyhow::Result<Self> {
         let org = running.store.create_org("Demo: Harbor Plumbing and Lakeside Dental").await?;
         let records = running.store.org(org.id);
-        let new_key = NewKey { name: "demo".into(), expires_at: None, rate_limit: None };
+        let new_key = NewKey { name: "demo".into(), expires_at: None, rate_limit: None, scopes: Scopes::All };
         let (_, key) = records.create_key(new_key).await?;
         let platform_secret = sign::generate_secret(&*world.ids);
         let source = async |platform: Platform| {

@@ -102,7 +102,7 @@ pub struct Received {
 
 impl Received {
     /// A message that changed nothing, and why.
-    fn nothing(outcome: Outcome, reason: String) -> Self {
+    pub(crate) fn nothing(outcome: Outcome, reason: String) -> Self {
         Self { outcome, reason: Some(reason), call_id: None }
     }
 }
@@ -180,7 +180,7 @@ impl OrgStore {
             .await
     }
 
-    fn context(&self, rules: Rules) -> Context {
+    pub(crate) fn context(&self, rules: Rules) -> Context {
         let inner = &self.store.0;
         Context {
             org: self.org,
@@ -278,13 +278,25 @@ async fn take(
             ..Received::nothing(Outcome::Duplicate, reason)
         });
     }
+    apply_or_undo(tx, context, origin, changes, call, &mut stamps).await
+}
+
+/// Applies a message's changes, all of them or none: a message that cannot be applied is one that failed.
+pub(crate) async fn apply_or_undo(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    changes: (&Change, &[Change]),
+    call: Option<Stored>,
+    stamps: &mut Stamps,
+) -> Result<Received> {
     if tx.care == Care::Group {
-        return apply_all(tx, context, origin, changes, call, &mut stamps).await;
+        return apply_all(tx, context, origin, changes, call, stamps).await;
     }
     // What fails here must leave nothing of it behind, so that the message itself can still be kept.
     tx.execute("SAVEPOINT apply", &[]).await?;
     let leased = tx.leased.len();
-    match apply_all(tx, context, origin, changes, call, &mut stamps).await {
+    match apply_all(tx, context, origin, changes, call, stamps).await {
         Ok(received) => {
             tx.execute("RELEASE apply", &[]).await?;
             Ok(received)

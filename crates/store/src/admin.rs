@@ -1,6 +1,6 @@
 //! Organizations themselves: what an operator makes.
 
-use model::{OrgId, Platform, Time};
+use model::{OrgId, Platform, Stamp, Time};
 
 use crate::{Result, Store, sources, value::params};
 
@@ -27,8 +27,10 @@ impl Store {
             name: "API".into(),
             secret: String::new(),
             previous_secret: None,
+            previous_secret_until: None,
             settings: serde_json::Value::Null,
             created_at: now,
+            updated_at: Stamp::from_micros(now.micros()),
         };
         let made = org.clone();
         self.write(move |tx| {

@@ -1,9 +1,10 @@
 //! Messages as they arrived from a platform: what they said, and what became of them.
 
-use model::{CallId, Change, InboxId, OrgId, SourceId, Time};
+use model::{CallId, Change, InboxId, OrgId, Place, PlacedPage, SourceId, Time};
 
 use crate::{
-    OrgStore, Received, Result,
+    OrgStore, Placed, Received, Result,
+    list::ListQuery,
     tx::Tx,
     value::{Cells, params},
 };
@@ -74,7 +75,8 @@ impl Outcome {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
@@ -95,6 +97,53 @@ pub struct InboxEntry {
     /// The call it belongs to.
     pub call_id: Option<CallId>,
     /// Its body, as it arrived.
+    pub body: Vec<u8>,
+}
+
+/// Which messages of a source are asked for.
+#[derive(Clone, Debug)]
+pub struct ListMessages {
+    /// The source.
+    pub source: SourceId,
+    /// The page.
+    pub page: PlacedPage,
+    /// Only those that became this.
+    pub outcome: Option<Outcome>,
+    /// Only those of this event, in the platform's name for it.
+    pub event: Option<String>,
+    /// Only those that belong to this call.
+    pub call_id: Option<CallId>,
+}
+
+/// A message in a list: all but its headers and its body.
+#[derive(Clone, Debug)]
+pub struct MessageSummary {
+    /// The message's id.
+    pub id: InboxId,
+    /// When it arrived.
+    pub received_at: Time,
+    /// The platform's name of the event.
+    pub event: Option<String>,
+    /// The platform's id of the call.
+    pub external_id: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, where it became nothing, or what else is to be known of that.
+    pub reason: Option<String>,
+    /// The call it belongs to.
+    pub call_id: Option<CallId>,
+    /// The length of the body that is kept, in bytes.
+    pub size: i64,
+}
+
+/// A message with all that is kept of it. It has no `Debug`: neither bodies nor headers belong in a log.
+#[derive(Clone)]
+pub struct StoredMessage {
+    /// What a list has of it.
+    pub summary: MessageSummary,
+    /// Its headers, without what proves its sender.
+    pub headers: Vec<(String, String)>,
+    /// Its body, as it arrived. Empty where a rejected message was too long to be kept with it.
     pub body: Vec<u8>,
 }
 
@@ -161,7 +210,70 @@ pub(crate) async fn prune_rejected(tx: &mut Tx<'_>, org: OrgId, source: SourceId
     tx.execute(sql, params![org, source, REJECTED_KEPT]).await.map(drop)
 }
 
+const SUMMARY: &str =
+    "id, received_at, event, external_id, outcome, reason, call_id, CAST(length(body) AS BIGINT)";
+
+fn read_summary(row: &mut Cells<'_>) -> Result<MessageSummary> {
+    Ok(MessageSummary {
+        id: row.get()?,
+        received_at: row.get()?,
+        event: row.get()?,
+        external_id: row.get()?,
+        outcome: row.word("outcome", Outcome::parse)?,
+        reason: row.get()?,
+        call_id: row.get()?,
+        size: row.get()?,
+    })
+}
+
 impl OrgStore {
+    /// A source's messages, newest first.
+    pub async fn list_messages(&self, list: ListMessages) -> Result<Placed<MessageSummary>> {
+        let org = self.org;
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let select = format!("SELECT {SUMMARY} FROM inbox");
+                    let mut query = ListQuery::placed(&select, org, "received_at", &list.page);
+                    query.add("source_id = ", list.source.into());
+                    if let Some(outcome) = list.outcome {
+                        // The word and not a parameter, so that its index is used.
+                        query.only(&format!("outcome = '{}'", outcome.as_str()));
+                    }
+                    query.equals("event", list.event.as_ref());
+                    query.equals("call_id", list.call_id);
+                    let (sql, params) = query.finish_placed("received_at", &list.page);
+                    let records = tx.query(&sql, &params, read_summary).await?;
+                    let place =
+                        |message: &MessageSummary| Place { at: message.received_at, id: message.id.uuid() };
+                    Ok(Placed::cut(records, list.page.limit, place))
+                })
+            })
+            .await
+    }
+
+    /// A message of a source with all that is kept of it.
+    pub async fn get_message(&self, source: SourceId, id: InboxId) -> Result<Option<StoredMessage>> {
+        let org = self.org;
+        self.store
+            .peek(move |tx| {
+                Box::pin(async move {
+                    let sql = format!(
+                        "SELECT {SUMMARY}, headers, body FROM inbox WHERE id = ?1 AND org_id = ?2 AND source_id = ?3"
+                    );
+                    tx.first(&sql, params![id, org, source], |row| {
+                        Ok(StoredMessage {
+                            summary: read_summary(row)?,
+                            headers: row.json("headers")?,
+                            body: row.get()?,
+                        })
+                    })
+                    .await
+                })
+            })
+            .await
+    }
+
     /// The newest messages of a source.
     pub async fn list_inbox(&self, source: SourceId, limit: u32) -> Result<Vec<InboxEntry>> {
         let org = self.org;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ApiKey, KeyId, OrgId, Time};
+use model::{ApiKey, KeyId, OrgId, Scopes, Time};
 
 use crate::{
     OrgStore, Result, Store,
@@ -22,6 +22,8 @@ pub struct KeyRecord {
     pub hash: Vec<u8>,
     /// The key's last four characters.
     pub last4: String,
+    /// What it may do.
+    pub scopes: Scopes,
     /// Requests a minute, where the operator set another number than the instance's.
     pub rate_limit: Option<u32>,
     /// When it was made.
@@ -43,10 +45,12 @@ pub struct NewKey {
     pub expires_at: Option<Time>,
     /// Requests a minute, where it is not the instance's number.
     pub rate_limit: Option<u32>,
+    /// What it may do.
+    pub scopes: Scopes,
 }
 
 const COLUMNS: &str =
-    "id, org_id, name, hash, last4, rate_limit, created_at, expires_at, revoked_at, last_used_at";
+    "id, org_id, name, hash, last4, scopes, rate_limit, created_at, expires_at, revoked_at, last_used_at";
 
 fn read(row: &mut Cells<'_>) -> Result<KeyRecord> {
     Ok(KeyRecord {
@@ -55,6 +59,7 @@ fn read(row: &mut Cells<'_>) -> Result<KeyRecord> {
         name: row.get()?,
         hash: row.get()?,
         last4: row.get()?,
+        scopes: Scopes::from_stored(&row.get::<String>()?),
         rate_limit: row.get::<Option<i64>>()?.and_then(|limit| u32::try_from(limit).ok()),
         created_at: row.get()?,
         expires_at: row.get()?,
@@ -122,6 +127,7 @@ impl OrgStore {
             name: new.name,
             hash: key.hash().to_vec(),
             last4: key.last4().to_owned(),
+            scopes: new.scopes,
             rate_limit: new.rate_limit,
             created_at: self.store.0.clock.now(),
             expires_at: new.expires_at,
@@ -135,7 +141,7 @@ impl OrgStore {
                     tx.execute(
                         "INSERT INTO api_keys \
                              (id, org_id, name, key_id, hash, last4, scopes, rate_limit, created_at, expires_at) \
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'all', ?7, ?8, ?9)",
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                         params![
                             made.id,
                             made.org,
@@ -143,6 +149,7 @@ impl OrgStore {
                             &key_id,
                             made.hash.as_slice(),
                             &made.last4,
+                            &made.scopes.to_string(),
                             made.rate_limit.map(i64::from),
                             made.created_at,
                             made.expires_at,

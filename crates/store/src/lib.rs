@@ -25,6 +25,7 @@ mod migrate;
 pub mod outbox;
 mod postgres;
 mod recent;
+mod reprocess;
 mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
@@ -51,13 +52,14 @@ pub use crate::{
     error::{Error, Result},
     events::NewEvent,
     idempotency::Idempotency,
-    inbox::{InboxEntry, Incoming, Outcome, Reading},
+    inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
     keys::{KeyRecord, NewKey},
     leads::ListLeads,
-    list::Listed,
+    list::{Listed, Placed},
     outbox::Outbox,
-    sources::{NewSource, Source},
+    reprocess::{MessageRange, Reread},
+    sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
 };
 use crate::{
     postgres::Postgres,

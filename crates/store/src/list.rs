@@ -1,6 +1,6 @@
 //! What all lists have in common: newest first, a page at a time, from the record clock's stamps.
 
-use model::{Cursor, OrgId, Page};
+use model::{Cursor, OrgId, Page, Place, PlacedPage};
 
 use crate::value::Value;
 
@@ -11,6 +11,15 @@ pub struct Listed<T> {
     pub records: Vec<T>,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<Cursor>,
+}
+
+/// A page of a list that is ordered by a time and then by the id.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    /// The records.
+    pub records: Vec<T>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<Place>,
 }
 
 /// A `SELECT` of one organization's records that grows a condition at a time.
@@ -32,6 +41,24 @@ impl<'a> ListQuery<'a> {
         query
     }
 
+    /// Of a table whose records are ordered by a time that need not be unique, and then by the id: the newest first.
+    pub(crate) fn placed(select: &str, org: OrgId, time: &str, page: &PlacedPage) -> Self {
+        let mut query = Self { sql: format!("{select} WHERE org_id = ?1"), params: vec![org.into()] };
+        if let Some(Place { at, id }) = page.from {
+            query.params.extend_from_slice(&[at.into(), id.into()]);
+            query.sql.push_str(&format!(" AND ({time}, id) < (?2, ?3)"));
+        }
+        if let Some(since) = page.since {
+            query.add(&format!("{time} > "), since.into());
+        }
+        query
+    }
+
+    /// Where a condition without a parameter holds.
+    pub(crate) fn only(&mut self, condition: &str) {
+        self.sql.push_str(&format!(" AND {condition}"));
+    }
+
     /// Where a column equals something, if it is asked for.
     pub(crate) fn equals(&mut self, column: &str, value: Option<impl Into<Value<'a>>>) {
         if let Some(value) = value {
@@ -51,11 +78,29 @@ impl<'a> ListQuery<'a> {
         self.sql.push_str(&format!(" AND {}", condition(self.params.len())));
     }
 
+    /// The end of [`ListQuery::placed`].
+    pub(crate) fn finish_placed(mut self, time: &str, page: &PlacedPage) -> (String, Vec<Value<'a>>) {
+        self.params.push(Value::Int(i64::from(page.limit) + 1));
+        self.sql.push_str(&format!(" ORDER BY {time} DESC, id DESC LIMIT ?{}", self.params.len()));
+        (self.sql, self.params)
+    }
+
     /// Newest first, one more than the page holds: the one more tells whether there is a next page.
     pub(crate) fn finish(mut self, page: &Page) -> (String, Vec<Value<'a>>) {
         self.params.push(Value::Int(i64::from(page.limit) + 1));
         self.sql.push_str(&format!(" ORDER BY created_at DESC LIMIT ?{}", self.params.len()));
         (self.sql, self.params)
+    }
+}
+
+impl<T> Placed<T> {
+    /// Cuts off the one more that was asked for.
+    pub(crate) fn cut(mut records: Vec<T>, limit: u32, place: impl Fn(&T) -> Place) -> Self {
+        let limit = limit as usize;
+        let more = records.len() > limit;
+        records.truncate(limit);
+        let next = if more { records.last().map(place) } else { None };
+        Self { records, next }
     }
 }
 

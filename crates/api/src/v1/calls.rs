@@ -133,12 +133,16 @@ pub(crate) async fn create_call(
     Ok(response)
 }
 
-fn reused_key() -> ApiError {
+pub(crate) fn reused_key() -> ApiError {
     let message = "Another request was made with this Idempotency-Key within the last 24 hours";
     ApiError::new(Code::Conflict, message)
 }
 
-fn idempotency(headers: &HeaderMap, operation: &str, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {
+pub(crate) fn idempotency(
+    headers: &HeaderMap,
+    operation: &str,
+    body: &[u8],
+) -> Result<Option<Idempotency>, ApiError> {
     let Some(header) = headers.get("idempotency-key") else { return Ok(None) };
     let key = header.to_str().unwrap_or_default();
     let is_good = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());

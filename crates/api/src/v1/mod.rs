@@ -6,3 +6,7 @@ pub(crate) mod calls;
 mod calls_body;
 pub(crate) mod contacts;
 pub(crate) mod leads;
+pub(crate) mod messages;
+pub(crate) mod preview;
+pub(crate) mod sources;
+mod sources_body;

@@ -60,6 +60,10 @@ impl Connector for Custom {
         auth.verify(mapping.like(), secrets, request, now)
     }
 
+    fn takes_path_secret(&self, settings: &Value) -> bool {
+        matches!(Auth::from_settings(settings), Ok(Auth::Any {} | Auth::Path {}))
+    }
+
     fn check_settings(&self, settings: &Value) -> Result<(), String> {
         read(settings).map(|_| ())
     }

@@ -37,6 +37,11 @@ impl Connector for Synthflow {
         scheme.verify(secrets, request)
     }
 
+    fn takes_path_secret(&self, settings: &Value) -> bool {
+        use auth::Scheme;
+        matches!(Scheme::from_settings(settings), Ok(Scheme::Any {} | Scheme::Path {}))
+    }
+
     fn check_settings(&self, settings: &Value) -> Result<(), String> {
         auth::Scheme::from_settings(settings).map(|_| ())
     }

@@ -56,8 +56,11 @@ CREATE TABLE sources (
     name TEXT NOT NULL,
     secret TEXT NOT NULL,
     previous_secret TEXT,
+    -- Until when the previous secret is accepted.
+    previous_secret_until BIGINT,
     settings TEXT NOT NULL,
     created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
     deleted_at BIGINT
 );
 CREATE INDEX sources_by_org ON sources (org_id, created_at);
@@ -78,6 +81,9 @@ CREATE TABLE inbox (
     body BYTEA NOT NULL
 );
 CREATE INDEX inbox_by_source ON inbox (source_id, received_at);
+-- The few that somebody looks for among the many.
+CREATE INDEX inbox_failed ON inbox (source_id, received_at) WHERE outcome = 'failed';
+CREATE INDEX inbox_rejected ON inbox (source_id, received_at) WHERE outcome = 'rejected';
 CREATE INDEX inbox_by_call ON inbox (call_id, fingerprint) WHERE call_id IS NOT NULL;
 
 CREATE TABLE assistants (

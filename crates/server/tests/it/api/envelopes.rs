@@ -4,6 +4,7 @@ use std::{io::Read, time::Duration};
 
 use http::Method;
 use insta::assert_snapshot;
+use model::Scopes;
 use serde_json::json;
 use store::NewKey;
 
@@ -145,9 +146,11 @@ fn a_key_that_is_no_good_says_why() {
             name: "soon over".into(),
             expires_at: Some(app.now() + Duration::from_secs(60)),
             rate_limit: None,
+            scopes: Scopes::All,
         };
         let (_, expiring) = org.records.create_key(soon).await.expect("a key");
-        let forever = NewKey { name: "revoked".into(), expires_at: None, rate_limit: None };
+        let forever =
+            NewKey { name: "revoked".into(), expires_at: None, rate_limit: None, scopes: Scopes::All };
         let (revoked, revoked_key) = org.records.create_key(forever).await.expect("a key");
         assert_eq!(app.bearer(expiring.reveal()).get("/v1/calls").await.status, 200);
         app.store.revoke_key(revoked.id).await.expect("a write").expect("a key");

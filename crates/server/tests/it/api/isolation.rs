@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use http::Method;
-use model::Platform;
+use model::{Platform, Scopes};
 use serde_json::{Value, json};
 use store::NewKey;
 
@@ -17,6 +17,8 @@ enum Row {
     List,
     /// It writes: what is written is the caller's own, even with another organization's names for things.
     Write(fn() -> Value),
+    /// It answers from what it is sent and reads no records.
+    Pure,
     /// Not under `/v1`: a key has no meaning there.
     Open,
 }
@@ -35,7 +37,19 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/appointments", Row::List),
         ("GET /v1/appointments/{id}", Row::Record("appointments")),
         ("GET /v1/assistants", Row::List),
+        ("GET /v1/sources", Row::List),
+        ("POST /v1/sources", Row::Write(|| json!({"platform": "vapi", "name": "theirs"}))),
+        ("POST /v1/sources/preview", Row::Pure),
+        ("GET /v1/sources/{id}", Row::Record("sources")),
+        ("PATCH /v1/sources/{id}", Row::Record("sources")),
+        ("DELETE /v1/sources/{id}", Row::Record("sources")),
+        ("POST /v1/sources/{id}/rotate-secret", Row::Record("sources")),
+        ("GET /v1/sources/{id}/messages", Row::Record("sources")),
+        ("GET /v1/sources/{id}/messages/{message_id}", Row::Record("sources")),
+        ("POST /v1/sources/{id}/messages/{message_id}/reprocess", Row::Record("sources")),
+        ("POST /v1/sources/{id}/reprocess", Row::Record("sources")),
         ("POST /ingest/{platform}/{source_id}", Row::Open),
+        ("POST /ingest/{platform}/{source_id}/{secret}", Row::Open),
         ("GET /healthz", Row::Open),
         ("GET /readyz", Row::Open),
     ])
@@ -63,10 +77,12 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     let client = app.key(&org);
     client.write_call(json!({"external_id": "theirs", "summary": "Written"})).await;
     let mut ids = BTreeMap::new();
-    for kind in ["calls", "contacts", "leads", "appointments"] {
+    for kind in ["calls", "contacts", "leads", "appointments", "sources"] {
         let list = client.data(&format!("/v1/{kind}")).await;
         ids.insert(kind, list[0]["id"].as_str().unwrap_or_else(|| panic!("a record in {kind}")).to_owned());
     }
+    let messages = client.data(&format!("/v1/sources/{}/messages", ids["sources"])).await;
+    ids.insert("messages", messages[0]["id"].as_str().expect("a message").to_owned());
     (org, ids)
 }
 
@@ -85,7 +101,7 @@ fn no_operation_answers_without_a_good_key() {
     on_both_with(Setup::unhurried(), async |app| {
         let (org, ids) = org_with_everything(app, "Theirs").await;
         let key = async |expires_at| {
-            let new = NewKey { name: "walk".into(), expires_at, rate_limit: None };
+            let new = NewKey { name: "walk".into(), expires_at, rate_limit: None, scopes: Scopes::All };
             org.records.create_key(new).await.expect("a key")
         };
         let ((revoked, revoked_key), (_, expired_key)) = (key(None).await, key(Some(app.now())).await);
@@ -98,7 +114,9 @@ fn no_operation_answers_without_a_good_key() {
             }
             assert!(path.starts_with("/v1/"), "{name} is open only if it is not under /v1");
             let path = match row {
-                Row::Record(kind) => path.replace("{id}", &ids[kind]),
+                Row::Record(kind) => {
+                    path.replace("{id}", &ids[kind]).replace("{message_id}", &ids["messages"])
+                }
                 _ => path,
             };
             for client in [app.anon(), app.bearer(revoked_key.reveal()), app.bearer(expired_key.reveal())] {
@@ -132,11 +150,13 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
             match &table[name.as_str()] {
                 Row::Record(kind) => {
                     let path = path.replace("{id}", &their_ids[kind]);
+                    let path = path.replace("{message_id}", &their_ids["messages"]);
+                    let (json, body) = ([("content-type", "application/json")], b"{}".to_vec());
                     let (their, none) = (
-                        client.send(method.clone(), &path, &[], Vec::new()).await,
+                        client.send(method.clone(), &path, &json, body.clone()).await,
                         path.replace(&their_ids[kind], "0197a3c4-0000-7000-8000-00000000dead"),
                     );
-                    let nobody_s = client.send(method, &none, &[], Vec::new()).await;
+                    let nobody_s = client.send(method, &none, &json, body).await;
                     assert_eq!(
                         their.error(),
                         nobody_s.error(),
@@ -157,7 +177,7 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
                     assert_eq!(answer.status, 201, "{name} must not find the other's: {}", answer.shown());
                     assert_eq!(everything(app, &theirs).await, before, "{name}");
                 }
-                Row::Open => {}
+                Row::Pure | Row::Open => {}
             }
         }
         assert_eq!(everything(app, &theirs).await, before);
@@ -166,7 +186,7 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
 
 async fn everything(app: &TestApp, org: &Org) -> Vec<Value> {
     let mut all = Vec::new();
-    for kind in ["calls", "contacts", "leads", "appointments", "assistants"] {
+    for kind in ["calls", "contacts", "leads", "appointments", "assistants", "sources"] {
         all.push(app.key(org).data(&format!("/v1/{kind}")).await);
     }
     all

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use model::Scopes;
 use serde_json::json;
 use store::NewKey;
 
@@ -82,7 +83,7 @@ fn the_61st_request_in_a_minute_is_told_when_to_come_back() {
 fn keys_are_counted_apart_and_can_have_a_limit_of_their_own() {
     on_both(async |app| {
         let org = app.org("Harbor Plumbing").await;
-        let new = NewKey { name: "small".into(), expires_at: None, rate_limit: Some(2) };
+        let new = NewKey { name: "small".into(), expires_at: None, rate_limit: Some(2), scopes: Scopes::All };
         let (_, small) = org.records.create_key(new).await.expect("a key");
         let small = app.bearer(small.reveal());
         for remaining in ["1", "0"] {

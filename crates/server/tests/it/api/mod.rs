@@ -4,6 +4,7 @@
 
 mod calls;
 mod envelopes;
+mod inbox;
 mod ingest;
 mod isolation;
 mod leads;
@@ -15,5 +16,7 @@ mod platforms;
 mod refusals;
 mod retries;
 mod schemathesis;
+mod scopes;
 mod search;
+mod sources;
 mod webhooks;

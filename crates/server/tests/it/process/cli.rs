@@ -42,7 +42,8 @@ async fn print_objects(kind: Kind) {
     }
 
     let key = home.json(&["key", "create", "--org", &org, "--name", "mine", "--expires-in", "90d"]);
-    assert_eq!(fields(&key), ["id", "key", "name", "expires_at"]);
+    assert_eq!(fields(&key), ["id", "key", "name", "expires_at", "scopes"]);
+    assert_eq!(key["scopes"], json!(["all"]));
     assert!(text(&key, "key").starts_with("sk_live_"));
     let keys = home.json(&["key", "list", "--org", &org]);
     let listed = &rows(&keys)[0];
@@ -211,7 +212,11 @@ async fn a_wrong_option_is_named() {
     assert_all_refused(
         &home,
         &key,
-        &[(&["--expires-in", "90"], &["--expires-in", "90d"]), (&["--rate-limit", "0"], &["--rate-limit"])],
+        &[
+            (&["--expires-in", "90"], &["--expires-in", "90d"]),
+            (&["--rate-limit", "0"], &["--rate-limit"]),
+            (&["--scope", "read,write"], &["--scope", "write", "calls:write"]),
+        ],
     );
     assert_eq!(rows(&home.json(&["key", "list", "--org", &org])).len(), 0, "nothing was made");
 }

@@ -11,3 +11,4 @@ mod scene;
 mod secrets;
 mod server;
 mod single;
+mod sources;

@@ -9,7 +9,7 @@ use inboundflow::{
     config::Config,
 };
 use model::{
-    ApiKey, Clock, OrgId, Platform, SourceId, Time,
+    ApiKey, Clock, OrgId, Platform, Scopes, SourceId, Time,
     testing::{CountedIds, ManualClock},
 };
 use serde_json::Value;
@@ -33,20 +33,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Setup {
     /// Requests a minute for each key.
     pub(crate) per_minute: u32,
+    /// Requests without a good key a minute for each address.
+    pub(crate) failures_per_minute: u32,
     /// When failed deliveries are tried again.
     pub(crate) schedule: Option<&'static str>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { per_minute: 60, schedule: None }
+        Self { per_minute: 60, failures_per_minute: 30, schedule: None }
     }
 }
 
 impl Setup {
     /// For tests that ask for more than a client may in a minute.
     pub(crate) fn unhurried() -> Self {
-        Self { per_minute: 1_000_000, ..Self::default() }
+        Self { per_minute: 1_000_000, failures_per_minute: 1_000_000, ..Self::default() }
     }
 }
 
@@ -95,6 +97,7 @@ impl TestApp {
         let world = World { clock: clock.clone(), ids: Arc::new(CountedIds::default()) };
         let mut config = Config { database_url: Some(database.url()), ..Config::default() };
         config.rate_limit.per_minute = setup.per_minute;
+        config.rate_limit.failures_per_minute = setup.failures_per_minute;
         config.delivery.schedule = setup.schedule.map(str::to_owned);
         // The tests' receivers are on this machine, which webhooks are otherwise kept away from.
         config.delivery.allow_targets = vec!["127.0.0.1/32".into()];
@@ -132,7 +135,7 @@ impl TestApp {
         let org = self.store.create_org(name).await.expect("an organization");
         self.orgs.lock().expect("the list").push(org.id);
         let records = self.store.org(org.id);
-        let new = NewKey { name: "test".into(), expires_at: None, rate_limit: None };
+        let new = NewKey { name: "test".into(), expires_at: None, rate_limit: None, scopes: Scopes::All };
         let (_, key) = records.create_key(new).await.expect("a key");
         Org { id: org.id, key, records }
     }

@@ -46,6 +46,15 @@ impl<'a> Client<'a> {
         self.send(Method::POST, path, &all, body.to_string().into_bytes()).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let json = [("content-type", "application/json")];
+        self.send(Method::PATCH, path, &json, body.to_string().into_bytes()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, &[], Vec::new()).await
+    }
+
     /// The data of a GET that succeeds.
     pub(crate) async fn data(&self, path: &str) -> Value {
         let answer = self.get(path).await;

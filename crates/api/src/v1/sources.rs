@@ -1,0 +1,266 @@
+//! `/v1/sources`
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use model::{SourceId, id::kind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use store::{ListedSource, NewSource, Placed, Rotation, Written};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    AppState,
+    auth::Caller,
+    envelope::{One, PlacedList},
+    error::{ApiError, Code},
+    extract::{BaseUrl, Json, Limit, PathId, PlaceParam, Query, TimeParam, placed_page},
+    openapi::{self, ListOf, OneOf},
+    v1::{
+        calls::{idempotency, reused_key},
+        sources_body::{
+            ChangedSource, NewSourceBody, RotateSecret, ShownSource, SourceWithSecret, check, check_settings,
+        },
+    },
+};
+
+/// Which sources are asked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListSources {
+    /// How many records a page has.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
+    limit: Option<Limit>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>, format = "place-cursor")]
+    cursor: Option<PlaceParam>,
+    /// Only sources created after this.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<TimeParam>,
+}
+
+/// List sources
+#[utoipa::path(get, path = "/v1/sources", tag = "Sources", params(ListSources),
+    responses(
+        (status = 200, description = "A page of sources, newest first.", body = ListOf<ShownSource>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn list_sources(
+    State(state): State<AppState>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    Query(query): Query<ListSources>,
+) -> Result<PlacedList<ShownSource>, ApiError> {
+    let page = placed_page(query.limit, query.cursor, query.since);
+    let Placed { records, next } = caller.store.find_sources(page).await?;
+    let now = state.clock.now();
+    let records = records.into_iter().map(|listed| ShownSource::new(listed, &base, now)).collect();
+    Ok(PlacedList(Placed { records, next }))
+}
+
+/// Create a source
+///
+/// Makes an address that a voice platform sends its webhooks to. The secret is shown in this answer and never again.
+#[utoipa::path(post, path = "/v1/sources", tag = "Sources",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    request_body = NewSourceBody,
+    responses(
+        (status = 201, description = "The source, with its secret.", body = OneOf<SourceWithSecret>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn create_source(
+    State(state): State<AppState>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    headers: HeaderMap,
+    body: Json<NewSourceBody>,
+) -> Result<Response, ApiError> {
+    let idempotency = idempotency(&headers, "POST /v1/sources", &body.raw)?;
+    let NewSourceBody { platform, name, secret, settings } = body.value;
+    let (platform, settings) = (platform.0, settings.unwrap_or(Value::Null));
+    check(name.as_deref(), secret.as_deref())?;
+    check_settings(platform, &settings)?;
+    let name = name.unwrap_or_else(|| platform.as_str().to_owned());
+    let secret = secret.unwrap_or_else(|| store::generate_secret(&*state.ids));
+    let new = NewSource { platform, name, secret, settings };
+    let now = state.clock.now();
+    let answer = move |source: &store::Source| {
+        SourceWithSecret::json(ListedSource { source: source.clone(), last_message_at: None }, &base, now)
+    };
+    answered(caller.store.create_source_once(new, idempotency, answer).await?)
+}
+
+/// Get a source
+#[utoipa::path(get, path = "/v1/sources/{id}", tag = "Sources",
+    params(("id" = String, Path, description = "The source's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "The source.", body = OneOf<ShownSource>),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn get_source(
+    State(state): State<AppState>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    PathId(id): PathId<kind::Source>,
+) -> Result<One<ShownSource>, ApiError> {
+    let source = ShownSource::new(find(&caller, id).await?, &base, state.clock.now());
+    let version = source.version();
+    Ok(One::new(source).versioned(version))
+}
+
+/// Change a source
+///
+/// Its name, its settings or its secret. Messages that could not be read before can then be reprocessed.
+#[utoipa::path(patch, path = "/v1/sources/{id}", tag = "Sources",
+    params(("id" = String, Path, description = "The source's id.", format = Uuid)),
+    request_body = ChangedSource,
+    responses(
+        (status = 200, description = "The source, changed.", body = OneOf<ShownSource>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn update_source(
+    State(state): State<AppState>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    PathId(id): PathId<kind::Source>,
+    body: Json<ChangedSource>,
+) -> Result<One<ShownSource>, ApiError> {
+    let platform = find(&caller, id).await?.source.platform;
+    if let Some(settings) = &body.value.settings {
+        check_settings(platform, settings)?;
+    }
+    let changed = caller.store.update_source(id, body.value.into_change()?).await?.ok_or_else(unknown)?;
+    let source = ShownSource::new(changed, &base, state.clock.now());
+    let version = source.version();
+    Ok(One::new(source).versioned(version))
+}
+
+/// That a source was deleted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DeletedSource {
+    id: SourceId,
+    /// Always true.
+    deleted: bool,
+}
+
+/// Delete a source
+///
+/// Its address answers 404 from now on. Its calls stay, and all that came of them.
+#[utoipa::path(delete, path = "/v1/sources/{id}", tag = "Sources",
+    params(("id" = String, Path, description = "The source's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "It is deleted.", body = OneOf<DeletedSource>),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn delete_source(
+    caller: Caller,
+    PathId(id): PathId<kind::Source>,
+) -> Result<One<DeletedSource>, ApiError> {
+    if !caller.store.delete_source(id).await? {
+        return Err(unknown());
+    }
+    Ok(One::new(DeletedSource { id, deleted: true }))
+}
+
+/// Rotate a source's secret
+///
+/// The new secret is accepted at once and the one before for a while, so that the platform can be changed over without
+/// losing a message. The secret is shown in this answer and never again. For platforms that give out the secret
+/// themselves (`signs_with`), it has to be told.
+#[utoipa::path(post, path = "/v1/sources/{id}/rotate-secret", tag = "Sources",
+    params(("id" = String, Path, description = "The source's id.", format = Uuid),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    request_body = RotateSecret,
+    responses(
+        (status = 200, description = "The source, with its new secret.", body = OneOf<SourceWithSecret>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn rotate_source_secret(
+    State(state): State<AppState>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    PathId(id): PathId<kind::Source>,
+    headers: HeaderMap,
+    body: Json<RotateSecret>,
+) -> Result<Response, ApiError> {
+    let operation = format!("POST /v1/sources/{id}/rotate-secret");
+    let idempotency = idempotency(&headers, &operation, &body.raw)?;
+    let overlap = body.value.overlap()?;
+    check(None, body.value.secret.as_deref())?;
+    let platform = find(&caller, id).await?.source.platform;
+    let own = connectors::connector(platform).and_then(|connector| connector.own_secret());
+    let secret = match (body.value.secret, own) {
+        (Some(secret), _) => secret,
+        (None, None) => store::generate_secret(&*state.ids),
+        (None, Some(own)) => {
+            let message = format!("{} signs with {own}: send it as `secret`", platform.as_str());
+            return Err(ApiError::new(Code::Conflict, message));
+        }
+    };
+    let now = state.clock.now();
+    let answer = move |listed: &ListedSource| SourceWithSecret::json(listed.clone(), &base, now);
+    let rotation = Rotation { secret, overlap };
+    let written = caller.store.rotate_source_secret(id, rotation, idempotency, answer).await?;
+    answered(written.ok_or_else(unknown)?)
+}
+
+/// The source with an id, if the caller's organization has it.
+pub(crate) async fn find(caller: &Caller, id: SourceId) -> Result<ListedSource, ApiError> {
+    caller.store.get_source(id).await?.ok_or_else(unknown)
+}
+
+fn unknown() -> ApiError {
+    ApiError::not_found("source")
+}
+
+/// The answer to a write that is kept for when the request comes again.
+fn answered(written: Written) -> Result<Response, ApiError> {
+    let (status, data, is_replay) = match written {
+        Written::Done { created: true, data } => (StatusCode::CREATED, data, false),
+        Written::Done { created: false, data } => (StatusCode::OK, data, false),
+        Written::Replayed { status, data } => {
+            (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), data, true)
+        }
+        Written::Conflict => return Err(reused_key()),
+    };
+    let data = RawValue::from_string(data)
+        .map_err(|error| ApiError::from(store::Error::Stored { what: "source", why: error.to_string() }))?;
+    let mut response = One::new(data).status(status).into_response();
+    if is_replay {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,263 @@
+//! The bodies of `/v1/sources`: what is asked of a source, and how one is shown.
+
+use model::{Platform, SourceId, Stamp, Time};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value};
+use store::{ListedSource, Source, SourceChange};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, Type},
+    },
+};
+
+use crate::error::ApiError;
+
+/// A platform that has webhooks: every one but our own API.
+#[derive(Clone, Copy)]
+pub(crate) struct SourcePlatform(pub(crate) Platform);
+
+impl SourcePlatform {
+    fn all() -> impl Iterator<Item = &'static str> {
+        Platform::ALL.into_iter().filter(|platform| *platform != Platform::Api).map(Platform::as_str)
+    }
+}
+
+impl<'de> Deserialize<'de> for SourcePlatform {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let platform = Platform::parse(&word).filter(|platform| *platform != Platform::Api);
+        platform.map(Self).ok_or_else(|| {
+            let all = Self::all().collect::<Vec<_>>().join(", ");
+            de::Error::custom(format!("`{word}` is not a platform with webhooks: there are {all}"))
+        })
+    }
+}
+
+impl utoipa::PartialSchema for SourcePlatform {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Self::all())).into()
+    }
+}
+
+impl ToSchema for SourcePlatform {}
+
+/// What is asked of a new source.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSourceBody {
+    /// The platform that will send its webhooks.
+    pub platform: SourcePlatform,
+    /// A name for it; the platform's where there is none.
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: Option<String>,
+    /// The secret that the platform signs with. One is made up where there is none, for platforms that take ours.
+    #[schema(max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
+    pub secret: Option<String>,
+    /// How the platform signs, where that can be chosen, and for `custom` the mapping of its messages.
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<Value>,
+}
+
+/// What is to change of a source. What is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangedSource {
+    /// Its name.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    /// The secret, in the place of the one before, which is refused from now on. To change it without a gap, rotate it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$", nullable = false)]
+    secret: Option<String>,
+    /// All its settings; null for the platform's usual ones.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<Value>,
+}
+
+impl ChangedSource {
+    pub(crate) fn into_change(self) -> Result<SourceChange, ApiError> {
+        check(self.name.as_deref(), self.secret.as_deref())?;
+        Ok(SourceChange { name: self.name, secret: self.secret, settings: self.settings })
+    }
+}
+
+/// The new secret of a source, and how long the one before is good.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateSecret {
+    /// The new secret. One is made up where there is none, for platforms that take ours.
+    #[schema(max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
+    pub secret: Option<String>,
+    /// For how many seconds the secret before is still accepted: a day where nothing is said, a week at most.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(minimum = 0, maximum = 604_800, default = 86_400)]
+    pub overlap_seconds: Option<i64>,
+}
+
+/// A day, and a week.
+const OVERLAP_SECONDS: (u64, u64) = (86_400, 604_800);
+
+impl RotateSecret {
+    pub(crate) fn overlap(&self) -> Result<std::time::Duration, ApiError> {
+        let Some(seconds) = self.overlap_seconds else {
+            return Ok(std::time::Duration::from_secs(OVERLAP_SECONDS.0));
+        };
+        let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds <= OVERLAP_SECONDS.1);
+        let wrong = || wrong("overlap_seconds", "must be a whole number from 0 to 604800");
+        seconds.map(std::time::Duration::from_secs).ok_or_else(wrong)
+    }
+}
+
+/// A source: an address that a voice platform sends its webhooks to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Source)]
+pub(crate) struct ShownSource {
+    id: SourceId,
+    /// The platform.
+    #[schema(value_type = SourcePlatform)]
+    platform: Platform,
+    name: String,
+    /// The address to be set in the platform.
+    #[schema(example = "https://calls.example.com/ingest/vapi/0197a3c4-d5e6-7f80-91a2-b3c4d5e6f708")]
+    url: String,
+    /// How the platform signs, where that can be chosen, and for `custom` the mapping of its messages.
+    #[schema(value_type = Object)]
+    settings: Value,
+    /// What the platform proves itself with, where it is the platform's to give out: that is to be this source's
+    /// secret. Null where our secret is to be set in the platform.
+    #[schema(required)]
+    signs_with: Option<&'static str>,
+    /// The last four characters of the secret; null where it has fewer than twelve.
+    #[schema(required)]
+    secret_last4: Option<String>,
+    /// Until when the secret before the last rotation is accepted; null where it is not.
+    #[schema(required)]
+    previous_secret_until: Option<Time>,
+    created_at: Stamp,
+    updated_at: Stamp,
+    /// When its last message arrived, whatever became of it.
+    #[schema(required)]
+    last_message_at: Option<Time>,
+}
+
+/// A source whose secret is new. The secret is in this answer and in no later one.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SourceWithSecret {
+    #[serde(flatten)]
+    source: ShownSource,
+    /// The secret.
+    secret: String,
+    /// The address with the secret at its end, for platforms that cannot sign; null where that is not accepted.
+    #[schema(required)]
+    url_with_secret: Option<String>,
+}
+
+impl ShownSource {
+    pub(crate) fn new(listed: ListedSource, base: &str, now: Time) -> Self {
+        let ListedSource { source, last_message_at } = listed;
+        let previous_secret_until = source.previous_secret_until.filter(|until| *until > now);
+        let connector = connectors::connector(source.platform);
+        Self {
+            url: url(&source, base),
+            id: source.id,
+            platform: source.platform,
+            name: source.name,
+            settings: if source.settings.is_null() { Value::Object(Map::new()) } else { source.settings },
+            signs_with: connector.and_then(|connector| connector.own_secret()),
+            secret_last4: last4(&source.secret),
+            previous_secret_until,
+            created_at: Stamp::from_micros(source.created_at.micros()),
+            updated_at: source.updated_at,
+            last_message_at,
+        }
+    }
+
+    /// When anything of it changed.
+    pub(crate) fn version(&self) -> Stamp {
+        let last = self.last_message_at.map_or(i64::MIN, Time::micros);
+        Stamp::from_micros(self.updated_at.micros().max(last))
+    }
+}
+
+impl SourceWithSecret {
+    /// As JSON, to be answered now and when the same request comes again.
+    pub(crate) fn json(listed: ListedSource, base: &str, now: Time) -> String {
+        let source = &listed.source;
+        let connector = connectors::connector(source.platform);
+        let in_path = connector.is_some_and(|connector| connector.takes_path_secret(&source.settings));
+        let url_with_secret =
+            in_path.then(|| format!("{}/{}", url(source, base), path_segment(&source.secret)));
+        let secret = source.secret.clone();
+        let shown = Self { source: ShownSource::new(listed, base, now), secret, url_with_secret };
+        // Plain texts and times: there is nothing in them that JSON could not hold.
+        serde_json::to_string(&shown).unwrap_or_else(|_| "null".into())
+    }
+}
+
+fn url(source: &Source, base: &str) -> String {
+    format!("{base}/ingest/{}/{}", source.platform.as_str(), source.id)
+}
+
+/// A text as one segment of a path (RFC 3986 section 2).
+fn path_segment(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+/// Enough to tell secrets apart, and of a short one nothing.
+fn last4(secret: &str) -> Option<String> {
+    let count = secret.chars().count();
+    (count >= 12).then(|| secret.chars().skip(count - 4).collect())
+}
+
+/// What the types don't say of a name and a secret.
+pub(crate) fn check(name: Option<&str>, secret: Option<&str>) -> Result<(), ApiError> {
+    if name.is_some_and(|name| !(1..=200).contains(&name.chars().count())) {
+        return Err(wrong("name", "must have 1 to 200 characters"));
+    }
+    let is_good = |secret: &str| {
+        secret.chars().count() <= 1000
+            && secret.bytes().any(|byte| byte.is_ascii_graphic())
+            && !secret.contains('\0')
+    };
+    if secret.is_some_and(|secret| !is_good(secret)) {
+        return Err(wrong("secret", "must have 1 to 1000 characters, not all of them blank"));
+    }
+    Ok(())
+}
+
+/// Whether these can be settings of the platform's sources.
+pub(crate) fn check_settings(platform: Platform, settings: &Value) -> Result<(), ApiError> {
+    if !matches!(settings, Value::Null | Value::Object(_)) {
+        return Err(wrong("settings", "must be an object"));
+    }
+    match connectors::connector(platform) {
+        Some(connector) => connector.check_settings(settings).map_err(|why| wrong("settings", &why)),
+        None => Err(wrong("platform", "has no webhooks")),
+    }
+}
+
+pub(crate) fn wrong(field: &str, why: &str) -> ApiError {
+    ApiError::bad_request(format!("Wrong field `{field}`: {why}"))
+}
+
+/// Tells a field that is null from one that is absent.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A whole number in any way of writing it: JSON has one kind of number, and some languages write 30 as `30.0`.
+pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    if number.fract() != 0.0 || number.abs() > 1e15 {
+        return Err(de::Error::custom("must be a whole number"));
+    }
+    Ok(Some(number as i64))
+}

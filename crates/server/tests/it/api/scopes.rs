@@ -1,0 +1,135 @@
+//! Restricted keys: each operation needs one scope, and without it is refused.
+
+use http::Method;
+use insta::assert_snapshot;
+use model::{ApiKey, Scope, Scopes};
+use serde_json::{Value, json};
+use store::NewKey;
+
+use crate::support::{Org, Setup, on_both, on_both_with};
+
+/// Every operation under `/v1`, with the scopes that the description names for it.
+fn operations() -> Vec<(Method, String, Vec<String>)> {
+    let document = api::openapi::document();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for method in ["get", "post", "put", "patch", "delete"] {
+            let Some(operation) = item.get(method) else { continue };
+            if !path.starts_with("/v1/") {
+                continue;
+            }
+            let roles = operation["security"][0]["api_key"].as_array().cloned().unwrap_or_default();
+            let roles = roles.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            all.push((method.to_uppercase().parse().expect("a method"), path.clone(), roles));
+        }
+    }
+    all
+}
+
+async fn key_with(org: &Org, scopes: Scopes) -> ApiKey {
+    let new = NewKey { name: "restricted".into(), expires_at: None, rate_limit: None, scopes };
+    org.records.create_key(new).await.expect("a key").1
+}
+
+/// A new operation stands here with its scope, or the test fails: somebody has decided.
+#[test]
+fn every_operation_names_the_scope_that_it_needs() {
+    let listed = operations().into_iter().map(|(method, path, roles)| {
+        format!("{}: {method} {path}", if roles.is_empty() { "UNDECIDED".into() } else { roles.join(" ") })
+    });
+    let mut listed: Vec<_> = listed.collect();
+    listed.sort();
+    assert_snapshot!(listed.join("\n"), @"
+    calls:write: POST /v1/calls
+    read: GET /v1/appointments
+    read: GET /v1/appointments/{id}
+    read: GET /v1/assistants
+    read: GET /v1/calls
+    read: GET /v1/calls/{id}
+    read: GET /v1/contacts
+    read: GET /v1/contacts/{id}
+    read: GET /v1/leads
+    read: GET /v1/leads/{id}
+    sources:read: GET /v1/sources
+    sources:read: GET /v1/sources/{id}
+    sources:read: GET /v1/sources/{id}/messages
+    sources:read: GET /v1/sources/{id}/messages/{message_id}
+    sources:write: DELETE /v1/sources/{id}
+    sources:write: PATCH /v1/sources/{id}
+    sources:write: POST /v1/sources
+    sources:write: POST /v1/sources/preview
+    sources:write: POST /v1/sources/{id}/messages/{message_id}/reprocess
+    sources:write: POST /v1/sources/{id}/reprocess
+    sources:write: POST /v1/sources/{id}/rotate-secret
+    ");
+}
+
+#[test]
+fn a_restricted_key_is_refused_without_the_scope_and_let_through_with_it() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let org = app.org("Harbor Plumbing").await;
+        let mut keys = Vec::new();
+        for scope in Scope::ALL {
+            keys.push((scope, key_with(&org, Scopes::Only(vec![scope])).await));
+        }
+        for (method, path, roles) in operations() {
+            let needed = Scope::parse(&roles[0]).expect("a scope");
+            let path = path.replace("{id}", "0197a3c4-0000-7000-8000-00000000dead");
+            let path = path.replace("{message_id}", "0197a3c4-0000-7000-8000-00000000beef");
+            for (scope, key) in &keys {
+                let headers = [("content-type", "application/json")];
+                let answer =
+                    app.bearer(key.reveal()).send(method.clone(), &path, &headers, b"5".to_vec()).await;
+                if Scopes::Only(vec![*scope]).allow(needed) {
+                    assert_ne!(answer.status, 403, "{method} {path} with {}", scope.as_str());
+                    continue;
+                }
+                let told = "403 forbidden: This API key is restricted and has not the scope";
+                assert_eq!(answer.error(), format!("{told} `{}`", needed.as_str()), "{method} {path}");
+                assert_eq!(
+                    answer.header("www-authenticate"),
+                    format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", needed.as_str())
+                );
+            }
+        }
+        assert_eq!(app.key(&org).data("/v1/calls").await, json!([]), "and nothing was written");
+    });
+}
+
+#[test]
+fn a_restricted_key_is_counted_and_what_is_not_there_is_still_not_found() {
+    on_both(async |app| {
+        let org = app.org("Harbor Plumbing").await;
+        let key = key_with(&org, Scopes::Only(vec![Scope::CallsWrite])).await;
+        let client = app.bearer(key.reveal());
+        let refused = client.get("/v1/calls").await;
+        assert_eq!((refused.status.as_u16(), refused.header("x-ratelimit-remaining")), (403, "59"));
+        assert_eq!(client.get("/v1/nothing").await.status, 404);
+        assert_eq!(client.post("/v1/calls", &json!({"summary": "Mine"})).await.status, 201);
+        // HEAD is GET.
+        let head = client.send(Method::HEAD, "/v1/calls", &[], Vec::new()).await;
+        assert_eq!(head.status, 403);
+    });
+}
+
+#[test]
+fn a_key_without_a_word_on_scopes_may_do_everything() {
+    on_both(async |app| {
+        let org = app.org("Harbor Plumbing").await;
+        let listed = org.records.list_keys().await.expect("a list");
+        assert_eq!(listed[0].scopes, Scopes::All);
+        key_with(&org, Scopes::parse_list("read,sources:write").expect("scopes")).await;
+        let mut listed: Vec<_> = org
+            .records
+            .list_keys()
+            .await
+            .expect("a list")
+            .into_iter()
+            .map(|key| key.scopes.words())
+            .collect();
+        listed.sort();
+        assert_eq!(listed, [vec!["all"], vec!["read", "sources:write"]]);
+        let key = key_with(&org, Scopes::All).await;
+        assert_eq!(app.bearer(key.reveal()).get("/v1/calls").await.status, 200);
+    });
+}
