@@ -72,7 +72,7 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         let id = answer.json()["data"]["id"].as_str().expect("an id").to_owned();
         assert_snapshot!(client.get(&format!("/v1/calls/{id}")).await.shown(), @r#"
         200 OK
-        etag: W/"64b982baaf411"
+        etag: W/"64b982baaf401"
         x-ratelimit-limit: 60
         x-ratelimit-remaining: 56
         x-ratelimit-reset: 1771966860

@@ -134,7 +134,8 @@ fn a_retell_call_that_was_handed_over_is_the_same_in_any_order() {
 #[test]
 fn recorded_calls_are_the_same_in_any_order() {
     let mut calls = BTreeMap::<(&str, String), (Platform, Vec<String>)>::new();
-    for (platform, _, body, row) in recorded() {
+    // Bland sends one message a call; its two with one id are of different calls.
+    for (platform, _, body, row) in recorded().into_iter().filter(|row| row.0 != Platform::Bland) {
         let Some(id) = row["provider_call_id"].as_str() else { continue };
         calls.entry((platform.as_str(), id.to_owned())).or_insert((platform, Vec::new())).1.push(body);
     }

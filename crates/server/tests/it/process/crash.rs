@@ -67,7 +67,8 @@ async fn survive_kills(kind: Kind, goal: usize, answers: std::ops::Range<usize>,
         ids.values().all(|id| told.contains_key(id)).then_some(())
     })
     .await;
-    until("every delivery is recorded as delivered", PATIENCE, async || {
+    // On PostgreSQL what was sent and not written down is sent again when its lease has run out.
+    until("every delivery is recorded as delivered", patience, async || {
         scene.deliveries().iter().all(|delivery| delivery["state"] == "delivered").then_some(())
     })
     .await;
