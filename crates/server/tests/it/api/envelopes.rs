@@ -101,7 +101,7 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         vary: accept-encoding
         content-length: 421
 
-        {"data":[{"id":"00000000-0000-7000-8000-000000000036","name":null,"phone":"+14155550142","email":null,"company":null,"notes":null,"tags":[],"call_count":1,"last_call_at":"2026-02-24T20:58:00.000Z","created_at":"2026-02-24T21:00:00.000018Z","updated_at":"2026-02-24T21:00:00.000018Z"}],"has_more":false,"next_cursor":null,"meta":{"request_id":"req_0000000000007000800000000000003c","timestamp":"2026-02-24T21:00:00.000Z"}}
+        {"data":[{"id":"00000000-0000-7000-8000-000000000036","name":null,"phone":"+14155550142","email":null,"company":null,"notes":null,"tags":[],"call_count":1,"last_call_at":"2026-02-24T20:58:00.000Z","created_at":"2026-02-24T21:00:00.000002Z","updated_at":"2026-02-24T21:00:00.000002Z"}],"has_more":false,"next_cursor":null,"meta":{"request_id":"req_0000000000007000800000000000003c","timestamp":"2026-02-24T21:00:00.000Z"}}
         "#);
         assert_snapshot!(client.get("/v1/leads").await.shown(), @r#"
         200 OK
@@ -117,7 +117,7 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         vary: accept-encoding
         content-length: 514
 
-        {"data":[{"id":"00000000-0000-7000-8000-000000000037","call_id":"00000000-0000-7000-8000-000000000035","contact_id":"00000000-0000-7000-8000-000000000036","name":null,"phone":"+14155550142","email":null,"intent":null,"urgency":null,"summary":"The boiler leaks.","status":"new","notes":null,"created_at":"2026-02-24T21:00:00.000019Z","updated_at":"2026-02-24T21:00:00.000019Z"}],"has_more":false,"next_cursor":null,"meta":{"request_id":"req_0000000000007000800000000000003d","timestamp":"2026-02-24T21:00:00.000Z"}}
+        {"data":[{"id":"00000000-0000-7000-8000-000000000037","call_id":"00000000-0000-7000-8000-000000000035","contact_id":"00000000-0000-7000-8000-000000000036","name":null,"phone":"+14155550142","email":null,"intent":null,"urgency":null,"summary":"The boiler leaks.","status":"new","notes":null,"created_at":"2026-02-24T21:00:00.000003Z","updated_at":"2026-02-24T21:00:00.000003Z"}],"has_more":false,"next_cursor":null,"meta":{"request_id":"req_0000000000007000800000000000003d","timestamp":"2026-02-24T21:00:00.000Z"}}
         "#);
         assert_snapshot!(client.get(&format!("/v1/calls/{NOBODY}")).await.shown(), @r#"
         404 Not Found
