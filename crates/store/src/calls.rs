@@ -1,7 +1,5 @@
 //! Calls: as clients read them, and as the next message is merged into them.
 
-use std::sync::LazyLock;
-
 use model::{
     AssistantId, AssistantRef, Call, CallId, CallState, CallStatus, Completion, Cursor, Direction, Fired,
     Message, OrgId, Page, Phone, Platform, Ranks, SourceId, Stamp, Transfer, Urgency, id::kind,
@@ -169,13 +167,11 @@ fn write_listed(row: &mut Cells<'_>, search: Option<&str>, json: &mut Vec<u8>) -
 }
 
 pub(crate) async fn detail(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<Row>> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "SELECT {COLUMNS}, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq \
-             WHERE c.id = ?1 AND c.org_id = ?2"
-        )
-    });
-    tx.first(&SQL, params![id, org], |row| {
+    let sql = format!(
+        "SELECT {COLUMNS}, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq \
+         WHERE c.id = ?1 AND c.org_id = ?2"
+    );
+    tx.first(&sql, params![id, org], |row| {
         let mut json = Vec::with_capacity(2 * LIKELY_BYTES);
         let mut object = Object::begin(&mut json);
         let version = write(row, &mut object)?.updated_at;
