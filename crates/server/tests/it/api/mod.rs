@@ -13,6 +13,7 @@ mod openapi;
 mod orders;
 mod paging;
 mod platforms;
+mod poison;
 mod refusals;
 mod retries;
 mod schemathesis;
