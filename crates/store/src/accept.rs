@@ -219,7 +219,8 @@ impl Store {
                 .write(move |tx| Box::pin(async move { complete(tx, &context, origin, id).await }))
                 .await
             {
-                Ok(()) => told += 1,
+                Ok(Completed::Told) => told += 1,
+                Ok(Completed::NotDue) => {}
                 Err(error) if error.is_unavailable() => return Err(error),
                 Err(error) => {
                     tracing::error!(%error, call = %id, "call {id} could not be told as completed; trying again later");
@@ -371,20 +372,32 @@ async fn api_origin(tx: &mut Tx<'_>, org: OrgId) -> Result<Origin> {
     Ok(Origin { source, platform: Platform::Api })
 }
 
-async fn complete(tx: &mut Tx<'_>, context: &Context, origin: Origin, id: CallId) -> Result<()> {
-    let mut stamps = Stamps::take(tx, context.org, context.now).await?;
-    // Read again inside the transaction: the better message may have come meanwhile.
-    let Some(stored) = calls::by_id(tx, context.org, id).await? else { return Ok(()) };
-    if stored.state.fired.completion_due_at.is_none_or(|due| due > context.now) {
-        return Ok(());
-    }
-    let state = stored.state.clone();
-    settle(tx, context, origin, None, Some(stored), state, &mut stamps).await.map(drop)
+/// What came of a call that seemed to be due.
+enum Completed {
+    /// It was told as completed here.
+    Told,
+    /// Meanwhile its better message came, or another server process told it.
+    NotDue,
 }
 
+async fn complete(tx: &mut Tx<'_>, context: &Context, origin: Origin, id: CallId) -> Result<Completed> {
+    let mut stamps = Stamps::take(tx, context.org, context.now).await?;
+    // Read again inside the transaction: the better message may have come meanwhile.
+    let Some(stored) = calls::by_id(tx, context.org, id).await? else { return Ok(Completed::NotDue) };
+    if stored.state.fired.completion_due_at.is_none_or(|due| due > context.now) {
+        return Ok(Completed::NotDue);
+    }
+    let state = stored.state.clone();
+    settle(tx, context, origin, None, Some(stored), state, &mut stamps).await?;
+    Ok(Completed::Told)
+}
+
+/// Only where it is still due: a call that another server process has told meanwhile must not wait again, for nothing
+/// would end that.
 async fn postpone(tx: &mut Tx<'_>, org: OrgId, id: CallId, now: Time) -> Result<()> {
-    let sql = "UPDATE calls SET completion_due_at = ?3 WHERE id = ?1 AND org_id = ?2";
-    tx.execute(sql, params![id, org, now.plus_micros(POSTPONE_MICROS)]).await.map(drop)
+    let sql =
+        "UPDATE calls SET completion_due_at = ?3 WHERE id = ?1 AND org_id = ?2 AND completion_due_at <= ?4";
+    tx.execute(sql, params![id, org, now.plus_micros(POSTPONE_MICROS), now]).await.map(drop)
 }
 
 struct Applied {

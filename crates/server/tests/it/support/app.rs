@@ -130,6 +130,13 @@ impl TestApp {
         Self::run(self.world.clone(), self.clock.clone(), self.config.clone(), None).await
     }
 
+    /// The store as a process finds it whose clock is ahead: what waits for this one's clock is due there.
+    pub(crate) async fn store_ahead(&self, by: Duration) -> Store {
+        let clock = Arc::new(ManualClock::new(self.now() + by));
+        let url = self.config.database_url().expect("an address");
+        Store::open(&url, clock, self.world.ids.clone()).await.expect("a store")
+    }
+
     /// An organization with a key that has the instance's limit.
     pub(crate) async fn org(&self, name: &str) -> Org {
         let org = self.store.create_org(name).await.expect("an organization");
