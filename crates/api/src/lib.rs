@@ -17,6 +17,7 @@ use std::sync::Arc;
 use ::ingest::Ingest;
 use axum::{Router, middleware};
 use model::{Clock, IdGen};
+use reconcile::Reconciler;
 use store::Store;
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub store: Store,
     /// Takes platforms' webhooks.
     pub ingest: Arc<Ingest>,
+    /// Lists platforms' calls.
+    pub reconciler: Arc<Reconciler>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -82,6 +85,12 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::messages::get_source_message))
         .routes(routes!(v1::messages::reprocess_source_message))
         .routes(routes!(v1::messages::reprocess_source_messages))
+        .routes(routes!(v1::imports::list_imports, v1::imports::create_import))
+        .routes(routes!(v1::imports::get_import))
+        .routes(routes!(v1::imports::pause_import))
+        .routes(routes!(v1::imports::resume_import))
+        .routes(routes!(v1::gaps::list_gaps))
+        .routes(routes!(v1::gaps::get_reconciler))
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
         .routes(routes!(health::healthz))

@@ -180,6 +180,28 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_was_given_up_is_over_as_soon_as_its_platform_says_how() {
+        let given_up = Facts {
+            status: Some(CallStatus::Failed),
+            ended_reason: Some("no_final_event".into()),
+            ..Facts::default()
+        };
+        let given_up = change(Stage::Swept, 0, given_up);
+        let status = |status| Facts { status: Some(status), ..Facts::default() };
+        let under_way = change(Stage::Status, 9, status(CallStatus::InProgress));
+        assert_eq!(merged(&[under_way.clone(), given_up.clone()]).facts.status, Some(CallStatus::Failed));
+        let told = Facts { ended_reason: Some("hangup".into()), ..status(CallStatus::Completed) };
+        let told = change(Stage::Started, 1, told);
+        for order in [[&under_way, &given_up, &told], [&told, &given_up, &under_way]] {
+            let facts = merged(&order.map(Clone::clone)).facts;
+            assert_eq!(
+                (facts.status, facts.ended_reason.as_deref()),
+                (Some(CallStatus::Completed), Some("hangup"))
+            );
+        }
+    }
+
+    #[test]
     fn a_told_duration_wins_over_the_derived_one() {
         let time = |millis| Time::from_millis(millis);
         let ends = Facts { started_at: time(1_000), ended_at: time(26_499), ..Facts::default() };
@@ -190,7 +212,8 @@ mod tests {
     }
 
     fn any_change() -> impl Strategy<Value = Change> {
-        let stages = vec![Stage::Started, Stage::Status, Stage::Ended, Stage::Analyzed, Stage::Audio];
+        let stages =
+            vec![Stage::Swept, Stage::Started, Stage::Status, Stage::Ended, Stage::Analyzed, Stage::Audio];
         let stage = proptest::sample::select(stages);
         let status = proptest::option::of(proptest::sample::select(&CallStatus::ALL[..]));
         let text = || proptest::option::of("[ab]");

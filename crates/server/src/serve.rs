@@ -47,6 +47,7 @@ pub(crate) struct Running {
     requests: JoinHandle<()>,
     worker: JoinHandle<()>,
     completer: JoinHandle<()>,
+    reconciler: JoinHandle<()>,
     _lock: Option<File>,
 }
 
@@ -60,7 +61,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
     })?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let completer = app.state.ingest.clone();
+    let (completer, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());
     let router = api::router(app.state);
     Ok(Running {
         address,
@@ -68,6 +69,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         requests: spawn(answer(listener, router, stopped.clone())),
         worker: spawn(app.worker.run(stopped)),
         completer: spawn(async move { completer.run().await }),
+        reconciler: spawn(async move { reconciler.run().await }),
         stop,
         _lock: lock,
     })
@@ -77,7 +79,7 @@ impl Running {
     /// Takes no more requests, finishes those under way and the tries of webhooks, and returns.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        let Self { requests, worker, completer, .. } = self;
+        let Self { requests, worker, completer, reconciler, .. } = self;
         let drained = tokio::time::timeout(DRAIN, async {
             let _ = requests.await;
             let _ = worker.await;
@@ -86,6 +88,8 @@ impl Running {
             tracing::warn!("not everything under way ended in time; it is taken up again at the next start");
         }
         completer.abort();
+        // A page that it is at is listed again at the next start.
+        reconciler.abort();
     }
 }
 

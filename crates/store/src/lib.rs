@@ -15,6 +15,7 @@ mod dialect;
 mod endpoints;
 mod error;
 mod events;
+mod gaps;
 mod idempotency;
 mod inbox;
 mod json;
@@ -30,9 +31,13 @@ mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
 mod settle;
+mod source_keys;
 mod sources;
 mod sqlite;
 mod stamps;
+mod sweep;
+mod sync_steps;
+mod syncs;
 mod tx;
 mod value;
 
@@ -51,6 +56,7 @@ pub use crate::{
     endpoints::{Endpoint, EndpointState, NewEndpoint},
     error::{Error, Result},
     events::NewEvent,
+    gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
@@ -59,7 +65,11 @@ pub use crate::{
     list::{Listed, Placed},
     outbox::Outbox,
     reprocess::{MessageRange, Reread},
+    source_keys::{KeyChange, PlatformKey, SealedKey, ShownKey},
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
+    sweep::OpenCall,
+    sync_steps::Step,
+    syncs::{Sync, SyncKind, SyncStatus},
 };
 use crate::{
     postgres::Postgres,

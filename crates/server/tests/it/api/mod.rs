@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "an inline snapshot is as long as what it shows")]
 
 mod calls;
+mod completeness;
 mod envelopes;
 mod inbox;
 mod ingest;
