@@ -46,9 +46,8 @@ pub struct Reconciler {
     store: Store,
     ingest: Arc<Ingest>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
     options: Options,
-    /// Names this process in its leases.
-    owner: Uuid,
     woken: Notify,
     /// Calls that are not over and that their platform was asked about: not again before then.
     put_off: Mutex<HashMap<CallId, Time>>,
@@ -63,6 +62,13 @@ const AT_ONCE: usize = 4;
 /// How long it sleeps at most: another process may have begun an import.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
+/// Steps that were taken.
+struct Claimed {
+    /// Names the taking in their leases.
+    owner: Uuid,
+    syncs: Vec<Sync>,
+}
+
 impl Reconciler {
     /// A reconciler over a store.
     pub fn new(
@@ -71,8 +77,7 @@ impl Reconciler {
         (clock, ids): (Arc<dyn Clock>, Arc<dyn IdGen>),
         options: Options,
     ) -> Self {
-        let (owner, woken) = (ids.uuid(), Notify::new());
-        Self { store, ingest, clock, options, owner, woken, put_off: Mutex::default() }
+        Self { store, ingest, clock, ids, options, woken: Notify::new(), put_off: Mutex::default() }
     }
 
     /// Says that a step may have become due.
@@ -121,11 +126,11 @@ impl Reconciler {
     /// Does everything that is due now.
     pub async fn run_due(&self) -> store::Result<()> {
         loop {
-            let claimed = self.claim(None, AT_ONCE).await?;
-            if claimed.is_empty() {
+            let Claimed { owner, syncs } = self.claim(None, AT_ONCE).await?;
+            if syncs.is_empty() {
                 break;
             }
-            let steps = claimed.iter().map(|sync| self.step(sync));
+            let steps = syncs.iter().map(|sync| self.step(sync, owner));
             join_all(steps).await.into_iter().collect::<store::Result<Vec<()>>>()?;
         }
         self.sweep().await
@@ -139,9 +144,9 @@ impl Reconciler {
         mut seen: impl FnMut(&Sync),
     ) -> store::Result<Option<Sync>> {
         loop {
-            let claimed = self.claim(Some(id), 1).await?;
-            for sync in &claimed {
-                self.step(sync).await?;
+            let Claimed { owner, syncs } = self.claim(Some(id), 1).await?;
+            for sync in &syncs {
+                self.step(sync, owner).await?;
             }
             let Some(sync) = self.store.org(source.org).get_import(source.id, id).await? else {
                 return Ok(None);
@@ -150,7 +155,7 @@ impl Reconciler {
             if sync.status != SyncStatus::Running {
                 return Ok(Some(sync));
             }
-            if claimed.is_empty() {
+            if syncs.is_empty() {
                 // It waits for the platform, or the server has the step.
                 let soon = self.clock.now() + Duration::from_millis(500);
                 self.clock.sleep_until(sync.due_at.unwrap_or(soon).min(soon)).await;
@@ -165,9 +170,15 @@ impl Reconciler {
         Ok(step.into_iter().chain(sweep).min())
     }
 
-    async fn claim(&self, only: Option<SyncId>, limit: usize) -> store::Result<Vec<Sync>> {
-        let until = self.clock.now() + LEASE;
-        self.store.claim_syncs(self.kinds(), only, (self.owner, until), limit).await
+    /// Takes steps that are due, if there are any. Each taking has an owner of its own.
+    async fn claim(&self, only: Option<SyncId>, limit: usize) -> store::Result<Claimed> {
+        let now = self.clock.now();
+        if self.store.next_sync_due(self.kinds()).await?.is_none_or(|due| due > now) {
+            return Ok(Claimed { owner: Uuid::nil(), syncs: Vec::new() });
+        }
+        let owner = self.ids.uuid();
+        let syncs = self.store.claim_syncs(self.kinds(), only, (owner, now + LEASE), limit).await?;
+        Ok(Claimed { owner, syncs })
     }
 
     fn kinds(&self) -> &'static [SyncKind] {

@@ -7,6 +7,7 @@ use ingest::{Telling, was_over};
 use model::Time;
 use serde_json::Value;
 use store::{Healing, Known, Report, Step, Sync, SyncKind, SyncStatus};
+use uuid::Uuid;
 
 use crate::{
     Reconciler,
@@ -28,13 +29,13 @@ const MOST_FAILURES: i64 = 10;
 
 impl Reconciler {
     /// Takes a step and writes down what it came to.
-    pub(crate) async fn step(&self, sync: &Sync) -> store::Result<()> {
+    pub(crate) async fn step(&self, sync: &Sync, owner: Uuid) -> store::Result<()> {
         let step = match self.try_step(sync).await {
             Ok(step) => step,
             Err(Trouble::Store(error)) => return Err(error),
             Err(trouble) => self.after_trouble(sync, trouble),
         };
-        let is_held = self.store.finish_step(sync, self.owner, step).await?;
+        let is_held = self.store.finish_step(sync, owner, step).await?;
         if !is_held {
             tracing::warn!(source = %sync.source, "a step took longer than its lease, or its source was changed");
         }

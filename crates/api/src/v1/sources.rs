@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use store::{ListedSource, NewSource, Placed, Rotation, Written};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::{
     AppState,
@@ -96,7 +97,8 @@ pub(crate) async fn create_source(
     check_settings(platform, &settings)?;
     let name = name.unwrap_or_else(|| platform.as_str().to_owned());
     let secret = secret.unwrap_or_else(|| store::generate_secret(&*state.ids));
-    let id = state.ids.id();
+    // It is sealed for the source, so that has its id before it is made.
+    let id = if platform_api_key.is_some() { state.ids.id() } else { SourceId::new(Uuid::nil()) };
     let key = seal(state.reconciler.keys(), (platform, id), platform_api_key, platform_api_url)?;
     let key = key.map(|key| (id, key));
     let new = NewSource { platform, name, secret, settings };

@@ -95,6 +95,7 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     let import = org.records.start_import(source, time, None, |import| import.id.to_string()).await;
     let Ok(Written::Done { data, .. }) = import else { panic!("an import") };
     ids.insert("imports", data);
+    app.reconciler.wake();
     (org, ids)
 }
 
