@@ -6,7 +6,7 @@ use model::{
     event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
 };
 use serde::Serialize;
-use store::{Decision, NewEvent, Situation};
+use store::{Decision, EventData, NewEvent, Situation};
 
 use crate::booking::{self, Verdict};
 
@@ -74,7 +74,7 @@ enum Told {
 fn event(situation: &Situation<'_>, event: EventType, data: &impl Serialize) -> NewEvent {
     // These are plain structures of text and numbers: there is nothing in them that JSON could not hold.
     let data = serde_json::to_string(data).unwrap_or_else(|_| "null".into());
-    NewEvent { event, call_id: Some(situation.call.id), data }
+    NewEvent { event, call_id: Some(situation.call.id), data: EventData::Json(data) }
 }
 
 /// The contact with the caller's number, made or brought up to date. `None` where nothing changes.

@@ -29,7 +29,7 @@ pub use change::{
 };
 pub use clock::{Clock, IdGen};
 pub use contact::Contact;
-pub use event::EventType;
+pub use event::{EventFilter, EventType};
 pub use id::{
     AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, EventId, Id, InboxId,
     KeyId, LeadId, OrgId, SourceId,

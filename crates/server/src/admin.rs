@@ -6,7 +6,7 @@ use std::{io::Read, path::Path};
 
 use anyhow::{Context, bail};
 use delivery::{guard::Target, sign};
-use model::{EventType, OrgId, Scopes};
+use model::{EventFilter, OrgId, Scopes};
 use serde_json::json;
 use store::{NewEndpoint, NewKey, Store};
 
@@ -109,8 +109,7 @@ pub(crate) async fn webhook(
             check_org(&store, org).await?;
             let endpoints = store.org(org).list_endpoints().await?;
             shown.list(endpoints.iter().map(|endpoint| {
-                let events = if endpoint.events.is_empty() { vec!["all".to_owned()] } else { endpoint.events.clone() };
-                json!({"id": endpoint.id, "url": endpoint.url, "events": events, "state": endpoint.state.as_str(),
+                json!({"id": endpoint.id, "url": endpoint.url, "events": endpoint.events.words(), "state": endpoint.state.as_str(),
                     "signed": endpoint.secret.is_some(), "created_at": endpoint.created_at})
             }));
         }
@@ -144,17 +143,8 @@ async fn check_org(store: &Store, org: OrgId) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn parse_events(text: &str) -> anyhow::Result<Vec<EventType>> {
-    if text.trim() == "all" {
-        return Ok(Vec::new());
-    }
-    let names = || EventType::ALL.map(EventType::as_str).join(", ");
-    text.split(',')
-        .map(|name| {
-            let event = EventType::parse(name.trim());
-            event.with_context(|| format!("--events: `{}` is none of all, {}", name.trim(), names()))
-        })
-        .collect()
+fn parse_events(text: &str) -> anyhow::Result<EventFilter> {
+    EventFilter::parse(text.split(',').map(str::trim)).context("--events")
 }
 
 fn read_secret(path: &Path) -> anyhow::Result<String> {

@@ -58,14 +58,7 @@ impl OrgStore {
     /// An appointment, if the organization has it.
     pub async fn get_appointment(&self, id: AppointmentId) -> Result<Option<Appointment>> {
         let org = self.org;
-        self.store
-            .peek(move |tx| {
-                Box::pin(async move {
-                    let sql = format!("SELECT {COLUMNS} FROM appointments WHERE id = ?1 AND org_id = ?2");
-                    tx.first(&sql, params![id, org], read).await
-                })
-            })
-            .await
+        self.store.peek(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await
     }
 
     /// Appointments, newest first by when they were made, not by when they take place.
@@ -91,6 +84,11 @@ impl OrgStore {
             })
             .await
     }
+}
+
+pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: AppointmentId) -> Result<Option<Appointment>> {
+    let sql = format!("SELECT {COLUMNS} FROM appointments WHERE id = ?1 AND org_id = ?2");
+    tx.first(&sql, params![id, org], read).await
 }
 
 /// The appointments that a call made, each with the use of the tool that made it.

@@ -7,7 +7,7 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    OrgStore, Result,
+    Error, OrgStore, Result,
     json::{Object, Row, Rows},
     list::ListQuery,
     search::{self, Hit},
@@ -180,6 +180,32 @@ pub(crate) async fn detail(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Op
         Ok(Row { json, version })
     })
     .await
+}
+
+/// `data` of `call.started`, or with the changed fields of `call.updated`: the call as it is listed.
+pub(crate) async fn told(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    id: CallId,
+    changed_fields: Option<&[&str]>,
+) -> Result<Option<String>> {
+    let sql = format!("SELECT {COLUMNS} FROM calls c WHERE c.id = ?1 AND c.org_id = ?2");
+    let json = tx
+        .first(&sql, params![id, org], |row| {
+            let mut json = Vec::with_capacity(LIKELY_BYTES);
+            let mut object = Object::begin(&mut json);
+            object.value("call_id", &id)?;
+            write(row, &mut object)?;
+            if let Some(changed_fields) = changed_fields {
+                object.value("changed_fields", &changed_fields)?;
+            }
+            object.end();
+            Ok(json)
+        })
+        .await?;
+    json.map(String::from_utf8)
+        .transpose()
+        .map_err(|error| Error::Stored { what: "call", why: error.to_string() })
 }
 
 /// A call as the next message finds it.
@@ -359,7 +385,7 @@ fn values<'a>(org: OrgId, state: &'a CallState, beside: &Beside, texts: &'a Text
 /// Writes a call's conversation, over the one that was there.
 pub(crate) async fn put_messages(tx: &mut Tx<'_>, seq: i64, messages: &[Message]) -> Result<()> {
     let body = serde_json::to_string(messages)
-        .map_err(|error| crate::Error::Stored { what: "messages", why: error.to_string() })?;
+        .map_err(|error| Error::Stored { what: "messages", why: error.to_string() })?;
     let sql = "INSERT INTO messages (seq, body) VALUES (?1, ?2) \
                ON CONFLICT (seq) DO UPDATE SET body = excluded.body";
     tx.execute(sql, params![seq, &body]).await.map(drop)

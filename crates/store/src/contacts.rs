@@ -41,14 +41,7 @@ impl OrgStore {
     /// A contact, if the organization has it.
     pub async fn get_contact(&self, id: ContactId) -> Result<Option<Contact>> {
         let org = self.org;
-        self.store
-            .peek(move |tx| {
-                Box::pin(async move {
-                    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = ?1 AND org_id = ?2");
-                    tx.first(&sql, params![id, org], read).await
-                })
-            })
-            .await
+        self.store.peek(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await
     }
 
     /// Contacts, newest first.
@@ -67,6 +60,11 @@ impl OrgStore {
             })
             .await
     }
+}
+
+pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: ContactId) -> Result<Option<Contact>> {
+    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = ?1 AND org_id = ?2");
+    tx.first(&sql, params![id, org], read).await
 }
 
 pub(crate) async fn by_phone(tx: &mut Tx<'_>, org: OrgId, phone: &Phone) -> Result<Option<Contact>> {

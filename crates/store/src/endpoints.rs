@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use model::{EndpointId, EventType, OrgId, Time};
+use model::{EndpointId, EventFilter, EventType, OrgId, Time};
 
 use crate::{
     OrgStore, Result,
@@ -18,8 +18,8 @@ pub struct Endpoint {
     pub id: EndpointId,
     /// Its address.
     pub url: String,
-    /// The events it asked for; empty for all, those to come included.
-    pub events: Vec<String>,
+    /// The events it asked for.
+    pub events: EventFilter,
     /// The secret that its webhooks are signed with.
     pub secret: Option<String>,
     /// Whether it is told.
@@ -68,8 +68,8 @@ impl EndpointState {
 pub struct NewEndpoint {
     /// Its address.
     pub url: String,
-    /// The events it asks for; empty for all.
-    pub events: Vec<EventType>,
+    /// The events it asks for.
+    pub events: EventFilter,
     /// The secret to sign with.
     pub secret: Option<String>,
 }
@@ -80,7 +80,7 @@ fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
     Ok(Endpoint {
         id: row.get()?,
         url: row.get()?,
-        events: row.get::<String>()?.split_ascii_whitespace().map(str::to_owned).collect(),
+        events: EventFilter::from_stored(&row.get::<String>()?),
         secret: row.get()?,
         state: row.word("endpoint state", EndpointState::parse)?,
         created_at: row.get()?,
@@ -94,7 +94,7 @@ impl OrgStore {
         let endpoint = Endpoint {
             id: self.store.0.ids.id(),
             url: new.url,
-            events: new.events.iter().map(|event| event.as_str().to_owned()).collect(),
+            events: new.events,
             secret: new.secret,
             state: EndpointState::Enabled,
             created_at: self.store.0.clock.now(),
@@ -105,7 +105,7 @@ impl OrgStore {
                 Box::pin(async move {
                     let sql = "INSERT INTO endpoints (id, org_id, url, events, secret, state, created_at, updated_at) \
                                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
-                    let events = made.events.join(" ");
+                    let events = made.events.stored();
                     let state = made.state.as_str();
                     let values = params![made.id, org, &made.url, &events, &made.secret, state, made.created_at];
                     tx.execute(sql, values).await
@@ -134,14 +134,13 @@ impl OrgStore {
 /// An endpoint that is told events.
 pub(crate) struct Subscriber {
     pub(crate) destination: Arc<Destination>,
-    /// Names separated by one space; empty for all.
-    events: String,
+    events: EventFilter,
 }
 
 impl Subscriber {
     /// Whether it asked for this event.
     pub(crate) fn wants(&self, event: EventType) -> bool {
-        self.events.is_empty() || self.events.split(' ').any(|name| name == event.as_str())
+        self.events.wants(event)
     }
 }
 
@@ -155,7 +154,8 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
     let read = |row: &mut Cells<'_>| {
         let destination =
             Destination { id: row.get()?, url: row.get()?, secret: row.get()?, previous_secret: row.get()? };
-        Ok(Subscriber { destination: Arc::new(destination), events: row.get()? })
+        let events = EventFilter::from_stored(&row.get::<String>()?);
+        Ok(Subscriber { destination: Arc::new(destination), events })
     };
     let found: Arc<[Subscriber]> = tx.query(sql, params![org], read).await?.into();
     tx.known.subscribers.insert(org, found.clone());

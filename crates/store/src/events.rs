@@ -1,5 +1,7 @@
 //! Events, and the deliveries that they owe.
 
+mod record;
+
 use std::sync::Arc;
 
 use model::{CallId, EventId, EventType, Time};
@@ -22,12 +24,29 @@ pub struct NewEvent {
     pub event: EventType,
     /// The call it happened in.
     pub call_id: Option<CallId>,
-    /// `data` of the webhook, as JSON.
-    pub data: String,
+    /// What is told of it.
+    pub data: EventData,
+}
+
+/// `data` of the webhook.
+#[derive(Clone, Debug)]
+pub enum EventData {
+    /// This JSON.
+    Json(String),
+    /// The record that the event is about, as it stands when everything else is written, and which of its fields are
+    /// new or different. Read and written as JSON only where somebody asked for the event.
+    Record {
+        /// The record's id: a call's, contact's, lead's or appointment's, as the event says.
+        id: Uuid,
+        /// Nothing where the event is that the record is there.
+        changed_fields: Vec<&'static str>,
+    },
 }
 
 /// Stores events, each with one delivery for every endpoint that asked for it. The first tries are leased to this
 /// process as far as it has room for them.
+///
+/// An event that is not documented is opt-in: where no endpoint asked for it, it is not stored, and costs nothing.
 pub(crate) async fn insert_all(
     tx: &mut Tx<'_>,
     context: &Context,
@@ -39,7 +58,10 @@ pub(crate) async fn insert_all(
     }
     let subscribers = endpoints::subscribers(tx, context.org).await?;
     for event in events {
-        insert(tx, context, event, &subscribers, stamps).await?;
+        let is_asked = event.event.is_documented() || subscribers.iter().any(|one| one.wants(event.event));
+        if is_asked {
+            insert(tx, context, event, &subscribers, stamps).await?;
+        }
     }
     Ok(())
 }
@@ -52,13 +74,19 @@ async fn insert(
     stamps: &mut Stamps,
 ) -> Result<()> {
     let (org, id): (_, EventId) = (context.org, context.ids.id());
+    let data = match new.data {
+        EventData::Json(data) => data,
+        EventData::Record { id, changed_fields } => {
+            record::render(tx, org, new.event, id, &changed_fields).await?
+        }
+    };
     let created_at = stamps.next(tx).await?;
     tx.execute(
         "INSERT INTO events (id, org_id, created_at, type, call_id, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![id, org, created_at, new.event.as_str(), new.call_id, &new.data],
+        params![id, org, created_at, new.event.as_str(), new.call_id, &data],
     )
     .await?;
-    let data: Arc<str> = new.data.into();
+    let data: Arc<str> = data.into();
     for subscriber in subscribers.iter().filter(|subscriber| subscriber.wants(new.event)) {
         let delivery = Delivery {
             id: context.ids.id(),

@@ -50,7 +50,7 @@ pub use crate::{
     deliveries::{Attempt, DeliveryRecord, DeliveryState, NextStep},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
     error::{Error, Result},
-    events::NewEvent,
+    events::{EventData, NewEvent},
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
