@@ -105,7 +105,16 @@ impl Received {
     pub(crate) fn nothing(outcome: Outcome, reason: String) -> Self {
         Self { outcome, reason: Some(reason), call_id: None }
     }
+
+    /// Whether the message speaks of a call whose person was erased: then that it came is noted, and nothing of what
+    /// it says.
+    pub(crate) fn is_of_erased(&self) -> bool {
+        self.reason.as_deref() == Some(ERASED)
+    }
 }
+
+/// Why a message about an erased call is not kept.
+pub(crate) const ERASED: &str = "it speaks of a call whose person was erased, so nothing of it is kept";
 
 /// What became of a call written through the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -269,7 +278,9 @@ async fn take(
     let mut stamps = Stamps::take(tx, context.org, context.now).await?;
     let call = calls::by_external_id(tx, context.org, origin.source, &changes.0.external_id).await?;
     // A message that was accepted before left its call behind, so one about a new call needs no look into the inbox.
+    // One about an erased call is never kept, whether it repeats another or not.
     if let Some(call) = &call
+        && !call.is_erased
         && inbox::is_repetition(tx, call.state.id, message).await?
     {
         let reason = "the same message was accepted within the last day".into();
@@ -321,12 +332,17 @@ async fn apply_all(
     stamps: &mut Stamps,
 ) -> Result<Received> {
     let applied = apply(tx, context, origin, (Some(&first.external_id), call), first, stamps).await?;
+    let (mut some_erased, mut all_erased) = (applied.is_erased, applied.is_erased);
     for change in rest {
         let id = change.external_id.as_str();
         let call = calls::by_external_id(tx, context.org, origin.source, id).await?;
-        apply(tx, context, origin, (Some(id), call), change, stamps).await?;
+        let next = apply(tx, context, origin, (Some(id), call), change, stamps).await?;
+        some_erased |= next.is_erased;
+        all_erased &= next.is_erased;
     }
-    Ok(Received { outcome: Outcome::Accepted, reason: None, call_id: Some(applied.id) })
+    let outcome = if all_erased { Outcome::Ignored } else { Outcome::Accepted };
+    let reason = some_erased.then(|| ERASED.to_owned());
+    Ok(Received { outcome, reason, call_id: Some(applied.id) })
 }
 
 async fn write_call(
@@ -390,6 +406,8 @@ async fn postpone(tx: &mut Tx<'_>, org: OrgId, id: CallId, now: Time) -> Result<
 struct Applied {
     id: CallId,
     created: bool,
+    /// Whether the call's person was erased, so that nothing was applied.
+    is_erased: bool,
 }
 
 /// Merges a change into a call, which is not there yet where `stored` is `None`, and writes what follows.
@@ -402,11 +420,14 @@ async fn apply(
     stamps: &mut Stamps,
 ) -> Result<Applied> {
     let mut state = match &stored {
+        Some(Stored { is_erased: true, state, .. }) => {
+            return Ok(Applied { id: state.id, created: false, is_erased: true });
+        }
         Some(stored) => stored.state.clone(),
         None => CallState::new(context.ids.id()),
     };
     let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
-    let applied = Applied { id: state.id, created: stored.is_none() };
+    let applied = Applied { id: state.id, created: stored.is_none(), is_erased: false };
     if changed || applied.created {
         settle(tx, context, origin, external_id, stored, state, stamps).await?;
     }

@@ -13,8 +13,10 @@ mod contacts;
 mod deliveries;
 mod dialect;
 mod endpoints;
+mod erase;
 mod error;
 mod events;
+mod export;
 mod idempotency;
 mod inbox;
 mod json;
@@ -49,8 +51,10 @@ pub use crate::{
     contacts::ListContacts,
     deliveries::{Attempt, DeliveryRecord, DeliveryState, NextStep},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
+    erase::{Compaction, Erased, Erasure, ErasureState, ErasureStep},
     error::{Error, Result},
     events::NewEvent,
+    export::{Export, ExportFilter, ExportKind},
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},

@@ -15,6 +15,8 @@ enum Row {
     Record(&'static str),
     /// A list: another organization's records are not in it.
     List,
+    /// An export: another organization's records are not in it.
+    Export,
     /// It writes: what is written is the caller's own, even with another organization's names for things.
     Write(fn() -> Value),
     /// It answers from what it is sent and reads no records.
@@ -32,6 +34,8 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/calls/{id}", Row::Record("calls")),
         ("GET /v1/contacts", Row::List),
         ("GET /v1/contacts/{id}", Row::Record("contacts")),
+        ("POST /v1/contacts/{id}/erase", Row::Record("contacts")),
+        ("GET /v1/erasures/{id}", Row::Record("erasures")),
         ("GET /v1/leads", Row::List),
         ("GET /v1/leads/{id}", Row::Record("leads")),
         ("GET /v1/appointments", Row::List),
@@ -48,6 +52,14 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/sources/{id}/messages/{message_id}", Row::Record("sources")),
         ("POST /v1/sources/{id}/messages/{message_id}/reprocess", Row::Record("sources")),
         ("POST /v1/sources/{id}/reprocess", Row::Record("sources")),
+        ("GET /v1/export/calls", Row::Export),
+        ("GET /v1/export/contacts", Row::Export),
+        ("GET /v1/export/leads", Row::Export),
+        ("GET /v1/export/appointments", Row::Export),
+        ("GET /v1/export/assistants", Row::Export),
+        ("GET /v1/export/events", Row::Export),
+        ("GET /v1/export/sources", Row::Export),
+        ("GET /v1/export/messages", Row::Export),
         ("POST /ingest/{platform}/{source_id}", Row::Open),
         ("POST /ingest/{platform}/{source_id}/{secret}", Row::Open),
         ("GET /healthz", Row::Open),
@@ -73,14 +85,22 @@ fn operations() -> Vec<(String, Method, String)> {
 async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'static str, String>) {
     let org = app.org(name).await;
     let source = org.source(Platform::Vapi).await;
-    source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
     let client = app.key(&org);
+    client
+        .write_call(
+            json!({"external_id": "forgotten", "caller_phone": "+14155550149", "status": "completed"}),
+        )
+        .await;
+    let person = client.data("/v1/contacts").await[0]["id"].as_str().expect("an id").to_owned();
+    let erasure = client.post(&format!("/v1/contacts/{person}/erase"), &json!({})).await.json();
+    source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
     client.write_call(json!({"external_id": "theirs", "summary": "Written"})).await;
     let mut ids = BTreeMap::new();
     for kind in ["calls", "contacts", "leads", "appointments", "sources"] {
         let list = client.data(&format!("/v1/{kind}")).await;
         ids.insert(kind, list[0]["id"].as_str().unwrap_or_else(|| panic!("a record in {kind}")).to_owned());
     }
+    ids.insert("erasures", erasure["data"]["id"].as_str().expect("an erasure").to_owned());
     let messages = client.data(&format!("/v1/sources/{}/messages", ids["sources"])).await;
     ids.insert("messages", messages[0]["id"].as_str().expect("a message").to_owned());
     (org, ids)
@@ -130,7 +150,7 @@ fn no_operation_answers_without_a_good_key() {
         }
         assert_eq!(
             app.key(&org).data("/v1/calls").await.as_array().map(Vec::len),
-            Some(2),
+            Some(3),
             "and nothing was written"
         );
     });
@@ -171,6 +191,10 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
                             assert_eq!(answer.json()["data"], json!([]), "{name}{filter}");
                         }
                     }
+                }
+                Row::Export => {
+                    let answer = client.get(&path).await;
+                    assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, 0), "{name}");
                 }
                 Row::Write(body) => {
                     let answer = client.post(&path, &body()).await;
