@@ -1,5 +1,6 @@
 //! The HTTP interface: `/v1` for clients, `/ingest` for voice platforms, `/openapi.json`, and whether we are well.
 
+mod answers;
 mod auth;
 mod envelope;
 mod error;
@@ -22,8 +23,11 @@ use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use crate::error::{ApiError, Code};
 use crate::limit::Limits;
+pub use crate::{
+    answers::Answerer,
+    error::{ApiError, Code},
+};
 
 /// Everything that handlers share. Built once, in the server. Every layer holds one, so it is one pointer.
 #[derive(Clone)]
@@ -35,6 +39,8 @@ pub struct Shared {
     pub store: Store,
     /// Takes platforms' webhooks.
     pub ingest: Arc<Ingest>,
+    /// Answers what platforms ask.
+    pub answerer: Answerer,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -78,10 +84,10 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::preview::preview_message))
         .routes(routes!(v1::sources::get_source, v1::sources::update_source, v1::sources::delete_source))
         .routes(routes!(v1::sources::rotate_source_secret))
-        .routes(routes!(v1::messages::list_source_messages))
-        .routes(routes!(v1::messages::get_source_message))
-        .routes(routes!(v1::messages::reprocess_source_message))
-        .routes(routes!(v1::messages::reprocess_source_messages))
+        .routes(routes!(v1::source_events::list_source_events))
+        .routes(routes!(v1::source_events::get_source_event))
+        .routes(routes!(v1::source_events::reprocess_source_event))
+        .routes(routes!(v1::source_events::reprocess_source_events))
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
         .routes(routes!(health::healthz))

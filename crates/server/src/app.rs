@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{
-    AppState,
+    Answerer, AppState,
     limit::{Limits, Shared},
 };
 use delivery::{
@@ -48,6 +48,8 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     let allow = Arc::new(config.allow_list()?);
     let mut client = ClientOptions::new(allow.clone());
     client.timeout = Duration::from_secs(config.delivery.timeout_seconds);
+    let client = Client::new(&client)?;
+    let answerer = Answerer::new(client.clone(), allow.clone());
     let options = Options {
         slots: SLOTS,
         under_way_per_endpoint: UNDER_WAY_PER_ENDPOINT,
@@ -55,7 +57,6 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         allow,
         lease: LEASE,
     };
-    let client = Client::new(&client)?;
     let worker = Worker::attach(store.clone(), clock.clone(), ids.clone(), client, options);
     let mut limits = Limits::new(config.rate_limit.per_minute, config.rate_limit.failures_per_minute);
     if let Some(url) = &config.redis_url {
@@ -64,6 +65,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     let state = AppState::new(api::Shared {
         store,
         ingest: Arc::new(ingest),
+        answerer,
         clock,
         ids,
         limits,

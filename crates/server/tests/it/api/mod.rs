@@ -2,6 +2,7 @@
 
 #![expect(clippy::too_many_lines, reason = "an inline snapshot is as long as what it shows")]
 
+mod answers;
 mod calls;
 mod envelopes;
 mod inbox;
