@@ -6,21 +6,26 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use model::{
-    Appointment, AssistantId, CallId, CallState, Change, Contact, IdGen, Lead, OrgId, Platform, SourceId,
-    Time,
+    Appointment, AssistantId, CallId, CallRecording, CallState, Change, Contact, Field, IdGen, Lead, OrgId,
+    Platform, RecordedAt, RecordingLinks, SourceId, Time, Variant,
 };
 
 use crate::{
-    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store,
+    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Recordings, Result, Source, Store,
+    StoredObject,
     calls::{self, Stored},
     idempotency::{self, Known},
     inbox,
     outbox::Attached,
+    recordings,
     settle::settle,
     stamps::Stamps,
     tx::{Care, Tx},
@@ -36,6 +41,8 @@ pub struct Rules {
     pub decide: fn(Situation<'_>) -> Decision,
     /// How long `call.completed` waits for a better message that the platform announced.
     pub completion_wait: Duration,
+    /// Whether the recordings that messages tell of are fetched.
+    pub recordings: Recordings,
 }
 
 /// A call as it stands, and everything that a decision looks at.
@@ -60,6 +67,8 @@ pub struct Situation<'a> {
     pub org: OrgSettings,
     /// How long `call.completed` waits.
     pub completion_wait: Duration,
+    /// Where recordings are served from, where they are.
+    pub links: Option<&'a RecordingLinks>,
     /// The time.
     pub now: Time,
     /// For the ids of new records.
@@ -138,6 +147,9 @@ pub(crate) struct Context {
     pub(crate) rules: Rules,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) worker: Option<Arc<Attached>>,
+    pub(crate) links: Option<Arc<RecordingLinks>>,
+    /// Whether a recording was noted that is to be fetched.
+    pub(crate) noted: AtomicBool,
 }
 
 /// Where a call comes from.
@@ -154,12 +166,16 @@ impl OrgStore {
     pub async fn receive(&self, source: &Source, message: Incoming, rules: Rules) -> Result<Received> {
         let origin = Origin { source: source.id, platform: source.platform };
         let asked = Arc::new((self.context(rules), message));
-        self.store
+        let done = asked.clone();
+        let received = self
+            .store
             .write_repeatable(move |tx| {
                 let asked = asked.clone();
                 Box::pin(async move { receive(tx, &asked.0, origin, &asked.1).await })
             })
-            .await
+            .await?;
+        self.store.wake_for(&done.0);
+        Ok(received)
     }
 
     /// Writes a call through the API: creates it, or updates the one with the same `external_id`.
@@ -170,14 +186,18 @@ impl OrgStore {
         idempotency: Option<Idempotency>,
         rules: Rules,
     ) -> Result<Written> {
-        let context = self.context(rules);
-        self.store
+        let context = Arc::new(self.context(rules));
+        let done = context.clone();
+        let written = self
+            .store
             .write(move |tx| {
                 Box::pin(async move {
                     write_call(tx, &context, external_id.as_deref(), &change, idempotency.as_ref()).await
                 })
             })
-            .await
+            .await?;
+        self.store.wake_for(&done);
+        Ok(written)
     }
 
     pub(crate) fn context(&self, rules: Rules) -> Context {
@@ -188,11 +208,20 @@ impl OrgStore {
             rules,
             ids: inner.ids.clone(),
             worker: inner.outbox.attached(),
+            links: inner.links.get().cloned(),
+            noted: AtomicBool::new(false),
         }
     }
 }
 
 impl Store {
+    /// After a commit: wakes who fetches recordings, where one was noted.
+    pub(crate) fn wake_for(&self, context: &Context) {
+        if context.noted.load(Ordering::Relaxed) {
+            self.wake_recordings();
+        }
+    }
+
     /// Tells the calls as completed whose wait is over, some at a time. Returns how many were told. One that cannot be
     /// told does not keep the others waiting: it is logged, and due again after a minute.
     pub async fn complete_due(&self, rules: Rules) -> Result<usize> {
@@ -278,25 +307,36 @@ async fn take(
             ..Received::nothing(Outcome::Duplicate, reason)
         });
     }
-    apply_or_undo(tx, context, origin, changes, call, &mut stamps).await
+    let mut received =
+        apply_or_undo(tx, context, origin, (changes, message.recording.as_ref()), call, &mut stamps).await?;
+    if let Some(object) = message.recording.as_ref().filter(|_| received.outcome == Outcome::Accepted) {
+        received.reason = Some(format!(
+            "its recording of {} bytes was taken out of the body and is the call's",
+            object.size
+        ));
+    }
+    Ok(received)
 }
+
+/// What a message says, and the recording that it brought.
+pub(crate) type Said<'a> = ((&'a Change, &'a [Change]), Option<&'a StoredObject>);
 
 /// Applies a message's changes, all of them or none: a message that cannot be applied is one that failed.
 pub(crate) async fn apply_or_undo(
     tx: &mut Tx<'_>,
     context: &Context,
     origin: Origin,
-    changes: (&Change, &[Change]),
+    said: Said<'_>,
     call: Option<Stored>,
     stamps: &mut Stamps,
 ) -> Result<Received> {
     if tx.care == Care::Group {
-        return apply_all(tx, context, origin, changes, call, stamps).await;
+        return apply_all(tx, context, origin, said, call, stamps).await;
     }
     // What fails here must leave nothing of it behind, so that the message itself can still be kept.
     tx.execute("SAVEPOINT apply", &[]).await?;
     let leased = tx.leased.len();
-    match apply_all(tx, context, origin, changes, call, stamps).await {
+    match apply_all(tx, context, origin, said, call, stamps).await {
         Ok(received) => {
             tx.execute("RELEASE apply", &[]).await?;
             Ok(received)
@@ -316,15 +356,16 @@ async fn apply_all(
     tx: &mut Tx<'_>,
     context: &Context,
     origin: Origin,
-    (first, rest): (&Change, &[Change]),
+    ((first, rest), recording): Said<'_>,
     call: Option<Stored>,
     stamps: &mut Stamps,
 ) -> Result<Received> {
-    let applied = apply(tx, context, origin, (Some(&first.external_id), call), first, stamps).await?;
+    let known = (Some(first.external_id.as_str()), call);
+    let applied = apply(tx, context, origin, known, (first, recording), stamps).await?;
     for change in rest {
         let id = change.external_id.as_str();
         let call = calls::by_external_id(tx, context.org, origin.source, id).await?;
-        apply(tx, context, origin, (Some(id), call), change, stamps).await?;
+        apply(tx, context, origin, (Some(id), call), (change, None), stamps).await?;
     }
     Ok(Received { outcome: Outcome::Accepted, reason: None, call_id: Some(applied.id) })
 }
@@ -351,8 +392,8 @@ async fn write_call(
         Some(id) => calls::by_external_id(tx, context.org, origin.source, id).await?,
         None => None,
     };
-    let applied = apply(tx, context, origin, (external_id, stored), change, &mut stamps).await?;
-    let detail = calls::detail(tx, context.org, applied.id).await?;
+    let applied = apply(tx, context, origin, (external_id, stored), (change, None), &mut stamps).await?;
+    let detail = calls::detail(tx, context.org, applied.id, context.links.as_deref()).await?;
     let detail = detail.ok_or(Error::Stored { what: "call", why: "is not there".into() })?;
     let data = String::from_utf8(detail.json)
         .map_err(|error| Error::Stored { what: "call", why: error.to_string() })?;
@@ -398,19 +439,49 @@ async fn apply(
     context: &Context,
     origin: Origin,
     (external_id, stored): (Option<&str>, Option<Stored>),
-    change: &Change,
+    (change, arrived): (&Change, Option<&StoredObject>),
     stamps: &mut Stamps,
 ) -> Result<Applied> {
     let mut state = match &stored {
         Some(stored) => stored.state.clone(),
         None => CallState::new(context.ids.id()),
     };
-    let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
+    let recorded_by = state.ranks.get(Field::RecordingUrl);
+    let mut changed = guarded(|| (context.rules.merge)(&mut state, change))?;
     let applied = Applied { id: state.id, created: stored.is_none() };
+    let recorded = match context.rules.recordings {
+        Recordings::Fetch if state.ranks.get(Field::RecordingUrl) != recorded_by => recorded(change),
+        _ => Vec::new(),
+    };
+    if arrived.is_some() {
+        state.recording = Some(CallRecording::Stored);
+        changed = true;
+    } else if !recorded.is_empty() && state.recording.is_none_or(|known| known == CallRecording::Failed) {
+        state.recording = Some(CallRecording::Pending);
+    }
     if changed || applied.created {
         settle(tx, context, origin, external_id, stored, state, stamps).await?;
     }
+    if !recorded.is_empty() {
+        recordings::note(tx, context, origin, applied.id, &recorded).await?;
+        context.noted.store(true, Ordering::Relaxed);
+    }
+    if let Some(object) = arrived {
+        recordings::put_arrived(tx, (context.org, origin.source), applied.id, object, context.now).await?;
+    }
     Ok(applied)
+}
+
+/// The recordings that the message tells of whose word on them counts.
+fn recorded(change: &Change) -> Vec<RecordedAt> {
+    let mut all = change.facts.recordings.clone();
+    if let Some(url) = &change.facts.recording_url
+        && !all.iter().any(|recorded| recorded.url == *url)
+    {
+        all.retain(|recorded| recorded.variant != Variant::Mono);
+        all.push(RecordedAt { variant: Variant::Mono, url: url.clone() });
+    }
+    all
 }
 
 /// Runs a rule. A rule that panics must cost its message the call, not us the message.
