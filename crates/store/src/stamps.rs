@@ -64,10 +64,13 @@ async fn take_from_clock(tx: &mut Tx<'_>, org: OrgId, now: Time) -> Result<Range
                    + CAST(?3 AS BIGINT) \
                WHERE org_id = ?1";
     tx.execute(sql, params![org, now, count]).await?;
-    let sql = "SELECT last_stamp FROM org_clocks WHERE org_id = ?1";
-    let last = tx
-        .first(sql, params![org], |row| row.get::<i64>())
+    let sql = "SELECT last_stamp, blocked_numbers FROM org_clocks WHERE org_id = ?1";
+    let (last, blocked_numbers) = tx
+        .first(sql, params![org], |row| Ok((row.get::<i64>()?, row.get::<i64>()?)))
         .await?
         .ok_or(Error::Stored { what: "organization", why: "is not there".into() })?;
+    if blocked_numbers > 0 {
+        tx.known.blocking.insert(org);
+    }
     Ok(last - count + 1..last + 1)
 }
