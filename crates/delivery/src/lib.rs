@@ -7,10 +7,12 @@ pub mod guard;
 pub mod schedule;
 pub mod sign;
 mod slots;
+mod trial;
 mod worker;
 
 pub use crate::{
     attempt::{Request, USER_AGENT},
+    trial::{NewTrial, Trial, Trials},
     worker::{Options, Worker},
 };
 

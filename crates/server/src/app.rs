@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{
-    AppState,
+    AppState, Streams,
     limit::{Limits, Shared},
 };
 use delivery::{
-    Options, Worker,
+    Options, Trials, Worker,
     client::{Client, ClientOptions},
 };
 use ingest::Ingest;
@@ -52,10 +52,11 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         slots: SLOTS,
         under_way_per_endpoint: UNDER_WAY_PER_ENDPOINT,
         schedule: config.schedule()?,
-        allow,
+        allow: allow.clone(),
         lease: LEASE,
     };
     let client = Client::new(&client)?;
+    let trials = Trials::new(client.clone(), allow, clock.clone(), ids.clone());
     let worker = Worker::attach(store.clone(), clock.clone(), ids.clone(), client, options);
     let mut limits = Limits::new(config.rate_limit.per_minute, config.rate_limit.failures_per_minute);
     if let Some(url) = &config.redis_url {
@@ -64,6 +65,9 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     let state = AppState::new(api::Shared {
         store,
         ingest: Arc::new(ingest),
+        trials,
+        streams: Streams::default(),
+        event_types: api::event_types(),
         clock,
         ids,
         limits,

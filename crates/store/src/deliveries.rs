@@ -56,7 +56,8 @@ impl DeliveryState {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
@@ -124,8 +125,8 @@ pub struct DeliveryRecord {
     pub created_at: Time,
 }
 
-const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, e.id, e.type, e.created_at, \
-     e.data, d.attempts \
+const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, e.id, \
+     e.type, e.created_at, e.data, d.attempts, d.manual_attempt \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
 fn read(row: &mut Cells<'_>) -> Result<Delivery> {
@@ -137,12 +138,14 @@ fn read(row: &mut Cells<'_>) -> Result<Delivery> {
             url: row.get()?,
             secret: row.get()?,
             previous_secret: row.get()?,
+            previous_secret_until: row.get()?,
         }),
         event_id: row.get::<EventId>()?,
         event: row.get()?,
         at: row.get()?,
         data: row.get::<String>()?.into(),
         attempts: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
+        manual_attempt: row.get()?,
     })
 }
 

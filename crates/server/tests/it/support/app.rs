@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::Streams;
 use axum::Router;
 use inboundflow::{
     app::{self, World},
@@ -80,6 +81,7 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
+    pub(crate) streams: Streams,
     world: World,
     config: Config,
     orgs: std::sync::Mutex<Vec<OrgId>>,
@@ -111,10 +113,12 @@ impl TestApp {
         let app = app::build(&config, &world, store.clone()).expect("a configuration");
         let (stop, stopped) = watch::channel(false);
         let ingest = app.state.ingest.clone();
+        let streams = app.state.streams.clone();
         Self {
             store,
             clock,
             router: api::router(app.state),
+            streams,
             world,
             config,
             orgs: std::sync::Mutex::default(),
