@@ -46,12 +46,15 @@ fn a_delivery_shows_every_try_as_it_was_sent_and_answered() {
                 attempt["number"], attempt["trigger"], attempt["response"]["status"], attempt["error"]
             )
         };
-        assert_snapshot!(attempts.iter().map(told).collect::<Vec<_>>().join("\n"), @"");
+        assert_snapshot!(attempts.iter().map(told).collect::<Vec<_>>().join("\n"), @r#"
+        1 "schedule" 500 "the receiver answered 500"
+        2 "schedule" 204 null
+        "#);
         let line = json!({"name": "x-reason", "value": "tired"});
         assert!(attempts[0]["response"]["headers"].as_array().expect("headers").contains(&line));
         delivery["attempts"] = json!("see above");
         delivery["url"] = json!("see above");
-        assert_snapshot!(delivery, @"");
+        assert_snapshot!(delivery, @r#"{"id":"00000000-0000-7000-8000-000000000037","webhook_id":"00000000-0000-7000-8000-000000000033","url":"see above","event":"call.completed","event_id":"00000000-0000-7000-8000-000000000036","call_id":"00000000-0000-7000-8000-000000000035","state":"delivered","attempt_count":2,"next_attempt_at":null,"last_status":204,"last_error":null,"created_at":"2026-02-24T21:00:00.000003Z","updated_at":"2026-02-24T21:00:06.000000Z","attempts":"see above"}"#);
     });
 }
 
@@ -132,7 +135,7 @@ fn deliveries_are_found_by_what_they_are_and_what_became_of_them() {
         let event = client.data("/v1/events").await[0]["id"].clone();
         let mut found = Vec::new();
         for filter in [
-            String::new(),
+            "limit=100".into(),
             format!("webhook_id={good}"),
             format!("webhook_id={bad}&event=lead.created"),
             "event=call.completed".into(),
@@ -154,7 +157,22 @@ fn deliveries_are_found_by_what_they_are_and_what_became_of_them() {
             let shown = shown.replace(text(&event), "EVENT").replace(text(&call), "CALL");
             found.push(format!("{} {shown}", listed.len()));
         }
-        assert_snapshot!(found.join("\n"), @"");
+        assert_snapshot!(found.join("\n"), @"
+        12 limit=100
+        4 webhook_id=GOOD
+        1 webhook_id=BAD&event=lead.created
+        6 event=call.completed
+        3 event_id=EVENT
+        9 call_id=CALL
+        5 state=delivered
+        7 state=retrying
+        0 state=exhausted
+        5 status=2xx
+        3 status=4xx
+        4 status=none
+        12 since=2026-02-24T20:00:00Z
+        0 until=2026-02-24T20:00:00Z
+        ");
         let mut walked = Vec::new();
         let mut path = "/v1/deliveries?limit=5".to_owned();
         loop {
@@ -193,6 +211,13 @@ fn filters_that_are_wrong_are_named() {
         for filter in ["state=done", "status=200", "event=call", "webhook_id=5", "webhook=5", "until=now"] {
             told.push(app.key(&org).get(&format!("/v1/deliveries?{filter}")).await.error());
         }
-        assert_snapshot!(told.join("\n"), @"");
+        assert_snapshot!(told.join("\n"), @"
+        400 bad_request: Wrong query parameter `state`: unknown variant `done`, expected one of `pending`, `in_flight`, `delivered`, `retrying`, `exhausted`, `held`, `cancelled`
+        400 bad_request: Wrong query parameter `status`: unknown variant `200`, expected one of `2xx`, `3xx`, `4xx`, `5xx`, `none`
+        400 bad_request: Wrong query parameter `event`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created
+        400 bad_request: Wrong query parameter `webhook_id`: UUID parsing failed: invalid length: found 1
+        400 bad_request: Wrong query parameter: unknown field `webhook`, expected one of `limit`, `cursor`, `since`, `until`, `webhook_id`, `event`, `event_id`, `state`, `status`, `call_id`
+        400 bad_request: Wrong query parameter `until`: must be an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z
+        ");
     });
 }

@@ -41,7 +41,7 @@ fn the_log_has_what_the_webhooks_say_oldest_first() {
         }
         assert_eq!((got.len(), logged.len()), (3, 3));
         let stamps: Vec<_> = events.iter().map(|event| text(&event["event"])).collect();
-        assert_snapshot!(stamps.join(" "), @"");
+        assert_snapshot!(stamps.join(" "), @"call.completed lead.created appointment.booked");
     });
 }
 
@@ -103,7 +103,14 @@ fn whoever_sends_the_last_id_gets_what_was_missed() {
         }
         let theirs = app.org("Theirs").await;
         told.push(app.key(&theirs).get(&format!("/v1/events?after={third}")).await.error());
-        assert_snapshot!(told.join("\n"), @"");
+        assert_snapshot!(told.join("\n"), @"
+        400 bad_request: Wrong query parameter `after`: UUID parsing failed: invalid length: found 1
+        404 not_found: There is no event or delivery with this id; it may be older than what is kept: use `since`
+        400 bad_request: Wrong query parameter `type`: `` is no event: there are call.completed, call.transferred, appointment.booked, lead.created
+        400 bad_request: Wrong query parameter `type`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created
+        400 bad_request: Wrong query parameter: unknown field `types`, expected one of `limit`, `cursor`, `after`, `since`, `type`
+        404 not_found: There is no event or delivery with this id; it may be older than what is kept: use `since`
+        ");
     });
 }
 
@@ -133,7 +140,11 @@ fn an_endpoint_is_shown_what_it_may_have_missed() {
             assert_eq!(missed["delivery_id"], missed["body"]["delivery_id"]);
             format!("{} {}", text(&missed["body"]["data"]["caller_name"]), text(&missed["state"]))
         });
-        assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @"");
+        assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @"
+        Robin 1 exhausted
+        Robin 3 delivered
+        Robin 4 delivered
+        ");
         let fourth = got.iter().find(|got| got.body.contains("Robin 3")).expect("a webhook");
         assert_eq!(list(&missed)[1]["body"].to_string(), fourth.body, "byte for byte");
         let (mut walked, mut next) = (Vec::new(), format!("{path}&limit=1"));
@@ -174,8 +185,13 @@ fn every_type_has_an_example_that_its_schema_describes() {
             assert_eq!(&one, described);
             told.push(format!("{}: {}", text(&described["name"]), text(&described["description"])));
         }
-        assert_snapshot!(told.join("\n"), @"");
-        assert_snapshot!(app.key(&org).get("/v1/event-types/call.answered").await.error(), @"");
+        assert_snapshot!(told.join("\n"), @"
+        call.completed: A call took place and is over.
+        call.transferred: The assistant handed the caller to a configured destination.
+        appointment.booked: The assistant booked an appointment during a call.
+        lead.created: A new lead was made from a call.
+        ");
+        assert_snapshot!(app.key(&org).get("/v1/event-types/call.answered").await.error(), @"404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created");
     });
 }
 
@@ -224,6 +240,10 @@ fn a_sample_is_told_as_any_event_to_all_endpoints_or_to_one() {
         let mut refused = vec![client.post(path, &json!({"webhook_id": other})).await.error()];
         refused.push(client.post(path, &json!({"set": {"name": "Dave"}})).await.error());
         refused.push(client.post("/v1/event-types/call/trigger", &json!({})).await.error());
-        assert_snapshot!(refused.join("\n"), @"");
+        assert_snapshot!(refused.join("\n"), @"
+        404 not_found: There is no webhook with this id
+        400 bad_request: Wrong field `set`: `call.completed` has no field `name`
+        404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created
+        ");
     });
 }
