@@ -23,7 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// and here their order can be read.
 pub(crate) async fn every_request(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let request_id = format!("req_{}", state.ids.uuid().simple());
-    let if_none_match = request.headers().get(http::header::IF_NONE_MATCH).cloned();
+    // Only who reads can be told that nothing changed (RFC 9110, section 13.1.2): a write has been carried out.
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let if_none_match = request.headers().get(http::header::IF_NONE_MATCH).filter(|_| reads).cloned();
     let line = Line::of(&request, &state);
     // Nobody waits for ever, a panic costs one request and not the connection, and `/v1` is for holders of a key.
     let answered = tokio::time::timeout(TIMEOUT, auth::authenticate(&state, request, next));

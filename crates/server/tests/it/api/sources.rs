@@ -353,3 +353,18 @@ fn a_preview_tells_what_a_message_would_become_and_keeps_nothing() {
         assert_eq!(client.data("/v1/calls").await, json!([]));
     });
 }
+
+#[test]
+fn a_change_is_answered_with_what_was_changed_whatever_version_the_client_knows() {
+    on_both(async |app| {
+        let org = app.org("Harbor Plumbing").await;
+        let client = app.key(&org);
+        let source = made(&client, json!({"platform": "vapi"})).await;
+        let headers = [("content-type", "application/json"), ("if-none-match", "*")];
+        let change = json!({"name": "Front desk"}).to_string().into_bytes();
+        let answer = client.send(http::Method::PATCH, &path(&source), &headers, change).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["data"]["name"]), (200, &json!("Front desk")));
+        let read = client.get_with(&path(&source), &[("if-none-match", "*")]).await;
+        assert_eq!(read.status, 304, "who only reads is told that it is there");
+    });
+}
