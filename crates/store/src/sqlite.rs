@@ -47,7 +47,7 @@ impl Sqlite {
     pub(crate) fn start(path: &Path, readers: usize) -> Result<Self> {
         let connections =
             (0..readers).map(|_| Ok(Reader::new(open_reader(path)?))).collect::<Result<Vec<_>>>()?;
-        let writer = writer::start(open(path)?, checkpoint::start(path, connections.clone())?)?;
+        let writer = writer::start(open_writer(path)?, checkpoint::start(path, connections.clone())?)?;
         let (reads, jobs) = unbounded::<ReadJob>();
         for (number, reader) in connections.iter().enumerate() {
             let (reader, jobs): (_, Receiver<ReadJob>) = (reader.clone(), jobs.clone());
@@ -157,12 +157,17 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -4096)?;
     connection.pragma_update(None, "analysis_limit", 400)?;
-    // In pages: see `checkpoint`.
-    connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // Plans do not depend on the values that are bound, so a statement is not planned anew for another LIMIT.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+fn open_writer(path: &Path) -> Result<Connection> {
+    let connection = open(path)?;
+    // Not by every commit that finds the log long: see `checkpoint`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }
 

@@ -2,11 +2,20 @@
 //! part of what a write costs, and waits for the disk.
 //!
 //! Beside a busy writer such a checkpoint never reaches the end of the log, and only at its end can the log begin
-//! anew. So from a certain length on the writer makes one itself (`wal_autocheckpoint`), which finds little left to do.
+//! anew. So where the log has become long, the writer itself makes the last step between two commits: little is left
+//! to move then, and it lets the readers' held snapshots go, which would keep the log as it is.
 
-use std::{cell::Cell, path::Path, thread};
+use std::{
+    cell::Cell,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
 use super::{open, reader::Reader};
@@ -15,15 +24,31 @@ use crate::error::Result;
 /// After so many changed rows a checkpoint is made: about as many pages of the log.
 const ROWS: u64 = 4000;
 
-/// Asks for checkpoints.
+/// From so many pages on the log is to begin anew. Every look at a page searches the log's index first, and every
+/// checkpoint sorts it.
+const LONG: i64 = 6000;
+
+/// Asks for checkpoints, and makes the last step of those that the log needs to begin anew.
 pub(super) struct Checkpoints {
     wanted: Sender<()>,
     rows: Cell<u64>,
+    readers: Vec<Reader>,
+    /// Whether the log is long and moved but for what was committed meanwhile.
+    nearly_done: Arc<AtomicBool>,
 }
 
 impl Checkpoints {
     /// Says that something was committed.
     pub(super) fn committed(&self, connection: &Connection) {
+        if self.nearly_done.swap(false, Ordering::Relaxed) {
+            for reader in &self.readers {
+                // One that is reading now is not waited for: the log becomes long again, and it's tried again.
+                if let Some(mut held) = reader.try_lock() {
+                    held.let_go();
+                }
+            }
+            checkpoint(connection);
+        }
         let rows = connection.total_changes();
         if rows - self.rows.get() >= ROWS {
             // Where one is waiting already, it will see this too.
@@ -35,19 +60,36 @@ impl Checkpoints {
 
 /// Starts the thread. It ends when the [`Checkpoints`] are gone.
 pub(super) fn start(path: &Path, readers: Vec<Reader>) -> Result<Checkpoints> {
-    let (wanted, asked) = bounded::<()>(1);
+    let (wanted, asked) = bounded(1);
+    let nearly_done = Arc::new(AtomicBool::new(false));
+    let checkpoints = Checkpoints {
+        wanted,
+        rows: Cell::new(0),
+        readers: readers.clone(),
+        nearly_done: nearly_done.clone(),
+    };
     let connection = open(path)?;
-    thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
-        for () in asked {
-            for reader in &readers {
-                reader.lock().let_go();
-            }
-            // Passive: it waits for nobody, and nobody for it.
-            let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-            if let Err(error) = done {
-                tracing::warn!(%error, "the write-ahead log could not be moved into the database; trying again later");
-            }
+    thread::Builder::new()
+        .name("store-checkpoint".into())
+        .spawn(move || make(&asked, &connection, &readers, &nearly_done))?;
+    Ok(checkpoints)
+}
+
+fn make(asked: &Receiver<()>, connection: &Connection, readers: &[Reader], nearly_done: &AtomicBool) {
+    for () in asked {
+        for reader in readers {
+            reader.lock().let_go();
         }
-    })?;
-    Ok(Checkpoints { wanted, rows: Cell::new(0) })
+        if checkpoint(connection) >= LONG {
+            nearly_done.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Moves what can be moved: it waits for nobody, and nobody for it. Returns how many pages the log has.
+fn checkpoint(connection: &Connection) -> i64 {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1)).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the write-ahead log could not be moved into the database; trying again later");
+        0
+    })
 }
