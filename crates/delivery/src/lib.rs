@@ -7,6 +7,7 @@ pub mod guard;
 pub mod schedule;
 pub mod sign;
 mod slots;
+pub mod verify;
 mod worker;
 
 pub use crate::{

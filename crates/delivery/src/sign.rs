@@ -24,7 +24,11 @@ pub fn generate_secret(ids: &dyn IdGen) -> String {
 ///
 /// The key is the secret's own characters, exactly as shown to the person, whatever they look like.
 pub fn hex_signature(secret: &str, body: &[u8]) -> String {
-    format!("sha256={}", hex::encode(hmac_sha256(secret.as_bytes(), &[body])))
+    hex_hmac(secret.as_bytes(), body)
+}
+
+pub(crate) fn hex_hmac(key: &[u8], body: &[u8]) -> String {
+    format!("sha256={}", hex::encode(hmac_sha256(key, &[body])))
 }
 
 /// The `v1` signatures for `webhook-signature`, one per secret in the given order, joined by exactly one space:
@@ -40,14 +44,17 @@ pub fn standard_signatures(secrets: &[&str], id: &str, unix_seconds: i64, body: 
 
 /// One `v1` signature: `v1,` and the base64 of the HMAC-SHA256.
 pub fn standard_signature(secret: &str, id: &str, unix_seconds: i64, body: &[u8]) -> String {
+    standard_hmac(&standard_key(secret), id, unix_seconds, body)
+}
+
+pub(crate) fn standard_hmac(key: &[u8], id: &str, unix_seconds: i64, body: &[u8]) -> String {
     let head = format!("{id}.{unix_seconds}.");
-    let mac = hmac_sha256(&standard_key(secret), &[head.as_bytes(), body]);
-    format!("v1,{}", STANDARD.encode(mac))
+    format!("v1,{}", STANDARD.encode(hmac_sha256(key, &[head.as_bytes(), body])))
 }
 
 /// The key of `v1`: what stands in base64 after `whsec_`. A person's own secret, which has no such form, is its
 /// own characters.
-fn standard_key(secret: &str) -> Vec<u8> {
+pub(crate) fn standard_key(secret: &str) -> Vec<u8> {
     secret
         .strip_prefix(SECRET_PREFIX)
         .and_then(|encoded| STANDARD.decode(encoded).ok())
