@@ -28,6 +28,8 @@ use crate::{
 pub(crate) struct Caller {
     /// Its records.
     pub store: OrgStore,
+    /// Which it is.
+    pub org: OrgId,
 }
 
 #[derive(Clone, Copy)]
@@ -40,7 +42,7 @@ impl FromRequestParts<AppState> for Caller {
         // Set by `authenticate` for everything under `/v1`; a handler elsewhere that asks for a caller gets none.
         let Authenticated(org) =
             parts.extensions.get().copied().ok_or_else(|| unauthorized("An API key is needed"))?;
-        Ok(Self { store: state.store.org(org) })
+        Ok(Self { store: state.store.org(org), org })
     }
 }
 
@@ -75,7 +77,12 @@ pub(crate) async fn authenticate(state: &AppState, mut request: Request, next: N
     response
 }
 
-async fn check(state: &AppState, headers: &HeaderMap, now: Time) -> Result<Arc<KeyRecord>, ApiError> {
+/// The key of a request, if it is good at this time.
+pub(crate) async fn check(
+    state: &AppState,
+    headers: &HeaderMap,
+    now: Time,
+) -> Result<Arc<KeyRecord>, ApiError> {
     let header = headers.get(header::AUTHORIZATION).ok_or_else(|| {
         unauthorized("An API key is needed: send the header `Authorization: Bearer sk_live_…`")
     })?;

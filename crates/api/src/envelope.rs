@@ -58,6 +58,16 @@ fn tag(response: &mut Response, version: Stamp) {
     }
 }
 
+/// Puts the record's `id` beside `data` too, where subscribers of REST hooks look for it.
+pub(crate) fn with_id(mut response: Response) -> Response {
+    if let Some(Unfinished(json)) = response.extensions_mut().get_mut::<Unfinished>()
+        && let Ok(parsed) = serde_json::from_slice::<serde_json::Value>(&[json.as_slice(), b"}"].concat())
+    {
+        json.extend_from_slice(format!(r#","id":{}"#, parsed["data"]["id"]).as_bytes());
+    }
+    response
+}
+
 /// A page of records.
 pub(crate) struct List<T>(pub Listed<T>);
 

@@ -48,6 +48,19 @@ impl<K, S: Send + Sync> FromRequestParts<S> for PathId<K> {
     }
 }
 
+/// A word in a path.
+pub(crate) struct PathText(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[expect(clippy::disallowed_types, reason = "wrapped here, so that its rejection is ours")]
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0)).map_err(|_| ApiError::not_found("record"))
+    }
+}
+
 /// Two ids in a path: of a record, and of something that belongs to it.
 pub(crate) struct PathIds<K, L>(pub(crate) Id<K>, pub(crate) Id<L>);
 
@@ -160,6 +173,13 @@ pub(crate) fn page(limit: Option<Limit>, cursor: Option<CursorParam>, since: Opt
 #[derive(Clone, Copy)]
 pub(crate) struct Limit(u32);
 
+impl Limit {
+    /// The number.
+    pub(crate) fn get(self) -> u32 {
+        self.0
+    }
+}
+
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -171,6 +191,13 @@ impl<'de> Deserialize<'de> for Limit {
 /// Where the page before ended.
 #[derive(Clone, Copy)]
 pub(crate) struct CursorParam(Cursor);
+
+impl CursorParam {
+    /// The place.
+    pub(crate) fn place(self) -> Cursor {
+        self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for CursorParam {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -10,20 +10,26 @@ mod layers;
 pub mod limit;
 pub mod openapi;
 mod scopes;
+mod streams;
 mod v1;
 
 use std::sync::Arc;
 
 use ::ingest::Ingest;
 use axum::{Router, middleware};
+use delivery::Trials;
 use model::{Clock, IdGen};
 use store::Store;
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use crate::error::{ApiError, Code};
 use crate::limit::Limits;
+pub use crate::{
+    error::{ApiError, Code},
+    streams::Streams,
+    v1::event_types::{EventTypeRecord, event_types},
+};
 
 /// Everything that handlers share. Built once, in the server. Every layer holds one, so it is one pointer.
 #[derive(Clone)]
@@ -35,10 +41,16 @@ pub struct Shared {
     pub store: Store,
     /// Takes platforms' webhooks.
     pub ingest: Arc<Ingest>,
+    /// Sends webhooks that somebody wants to try.
+    pub trials: Trials,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
     pub ids: Arc<dyn IdGen>,
+    /// The open event streams.
+    pub streams: Streams,
+    /// Every type of event, described ([`event_types`]).
+    pub event_types: Arc<[EventTypeRecord]>,
     /// Who may ask how often.
     pub limits: Limits,
     /// Where this server is reached from outside, where the operator says so.
@@ -82,6 +94,25 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::messages::get_source_message))
         .routes(routes!(v1::messages::reprocess_source_message))
         .routes(routes!(v1::messages::reprocess_source_messages))
+        .routes(routes!(v1::webhooks::list_webhooks, v1::webhooks::create_webhook))
+        .routes(routes!(v1::webhook_tests::test_unsaved_webhook))
+        .routes(routes!(
+            v1::webhooks::get_webhook,
+            v1::webhooks::update_webhook,
+            v1::webhooks::delete_webhook
+        ))
+        .routes(routes!(v1::webhooks::rotate_webhook_secret))
+        .routes(routes!(v1::webhook_tests::test_webhook))
+        .routes(routes!(v1::events::list_missed_webhooks))
+        .routes(routes!(v1::deliveries::list_deliveries))
+        .routes(routes!(v1::deliveries::get_delivery))
+        .routes(routes!(v1::deliveries::resend_delivery))
+        .routes(routes!(v1::events::list_events))
+        .routes(routes!(v1::event_stream::stream_events))
+        .routes(routes!(v1::event_types::list_event_types))
+        .routes(routes!(v1::event_types::get_event_type))
+        .routes(routes!(v1::event_types::list_event_samples))
+        .routes(routes!(v1::event_types::trigger_event))
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
         .routes(routes!(health::healthz))

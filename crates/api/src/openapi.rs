@@ -30,6 +30,8 @@ use crate::{envelope::Meta, error::Code, scopes};
     tags(
         (name = "Calls"), (name = "Contacts"), (name = "Leads"), (name = "Appointments"), (name = "Assistants"),
         (name = "Sources", description = "The voice platforms that calls come from, and every message of theirs."),
+        (name = "Webhooks", description = "The addresses that are told of events, and what became of each delivery."),
+        (name = "Events", description = "Everything that happened, to be read, followed, and asked for again."),
         (name = "Ingest", description = "Where voice platforms send their webhooks."),
         (name = "Health"),
     ),
@@ -59,6 +61,16 @@ impl Modify for ApiKeyScheme {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OneOf<T: ToSchema> {
     data: T,
+    meta: Meta,
+}
+
+/// A new record in its envelope, with its id once more.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CreatedOf<T: ToSchema> {
+    data: T,
+    /// The record's id, where subscribers of REST hooks look for it.
+    #[schema(format = Uuid)]
+    id: String,
     meta: Meta,
 }
 

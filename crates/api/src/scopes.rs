@@ -13,7 +13,7 @@ fn needed(method: &Method, route: &str) -> Option<Scope> {
     let noun = route.strip_prefix("/v1/")?.split('/').next()?;
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (noun, reads) {
-        ("calls" | "contacts" | "leads" | "appointments" | "assistants" | "events", true) => {
+        ("calls" | "contacts" | "leads" | "appointments" | "assistants" | "events" | "event-types", true) => {
             Some(Scope::Read)
         }
         ("calls", false) => Some(Scope::CallsWrite),
@@ -21,7 +21,8 @@ fn needed(method: &Method, route: &str) -> Option<Scope> {
         ("sources", true) => Some(Scope::SourcesRead),
         ("sources", false) => Some(Scope::SourcesWrite),
         ("webhooks" | "deliveries", true) => Some(Scope::WebhooksRead),
-        ("webhooks" | "deliveries", false) => Some(Scope::WebhooksWrite),
+        // The only write on event types sends a sample to webhook endpoints.
+        ("webhooks" | "deliveries" | "event-types", false) => Some(Scope::WebhooksWrite),
         _ => None,
     }
 }

@@ -40,14 +40,14 @@ impl Request {
             ("x-inboundflow-timestamp", seconds.to_string()),
         ];
         let endpoint = &delivery.endpoint;
-        let oldest = endpoint.previous_secret.as_deref().or(endpoint.secret.as_deref());
+        let previous = endpoint.previous_secret_at(now);
+        let oldest = previous.or(endpoint.secret.as_deref());
         if let Some(secret) = oldest {
             headers.push(("x-inboundflow-signature", sign::hex_signature(secret, body.as_bytes())));
         }
         headers.push(("webhook-id", id.clone()));
         headers.push(("webhook-timestamp", seconds.to_string()));
-        let secrets: Vec<&str> =
-            [endpoint.secret.as_deref(), endpoint.previous_secret.as_deref()].into_iter().flatten().collect();
+        let secrets: Vec<&str> = [endpoint.secret.as_deref(), previous].into_iter().flatten().collect();
         if !secrets.is_empty() {
             let signatures = sign::standard_signatures(&secrets, &id, seconds, body.as_bytes());
             headers.push(("webhook-signature", signatures));
@@ -55,7 +55,7 @@ impl Request {
         Self { headers, body }
     }
 
-    fn header_map(&self) -> HeaderMap {
+    pub(crate) fn header_map(&self) -> HeaderMap {
         let pairs = self.headers.iter().filter_map(|(name, value)| {
             // Names are constants, values numbers, ids and base64: all of them make valid headers.
             Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
@@ -80,7 +80,7 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
     let mut record = Attempt {
         id: means.ids.id(),
         number: delivery.attempts + 1,
-        cause: "schedule",
+        cause: delivery.cause(),
         started_at,
         duration_ms: 0,
         address: None,
@@ -111,7 +111,8 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
     (record, next)
 }
 
-fn error_words(outcome: &Outcome) -> Option<String> {
+/// Why a try failed, in words; `None` where it succeeded.
+pub(crate) fn error_words(outcome: &Outcome) -> Option<String> {
     if let Some(cause) = &outcome.error {
         return Some(cause.to_string());
     }

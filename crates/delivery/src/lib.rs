@@ -7,11 +7,13 @@ pub mod guard;
 pub mod schedule;
 pub mod sign;
 mod slots;
+mod trial;
 pub mod verify;
 mod worker;
 
 pub use crate::{
     attempt::{Request, USER_AGENT},
+    trial::{NewTrial, Trial, Trials},
     worker::{Options, Worker},
 };
 

@@ -16,6 +16,7 @@ mod lead;
 mod page;
 mod phone;
 mod platform;
+pub mod sample;
 mod scope;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use delivery::{guard::Target, sign};
 use model::{EventType, OrgId, Scopes};
 use serde_json::json;
-use store::{NewEndpoint, NewKey, Store};
+use store::{ListDeliveries, NewEndpoint, NewKey, Store};
 
 pub(crate) use sources::source;
 
@@ -127,7 +127,7 @@ pub(crate) async fn deliveries(
     let store = open_store(config, &world).await?;
     let DeliveriesCommand::List { org, limit } = command;
     check_org(&store, org).await?;
-    let deliveries = store.org(org).list_deliveries(limit).await?;
+    let deliveries = store.org(org).find_deliveries(ListDeliveries::newest(limit)).await?.records;
     shown.list(deliveries.iter().map(|delivery| {
         json!({"id": delivery.id, "endpoint": delivery.endpoint, "event": delivery.event,
             "state": delivery.state.as_str(), "attempts": delivery.attempts, "next_attempt_at": delivery.due_at,

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{
-    AppState,
+    AppState, Streams,
     limit::{Limits, Shared},
 };
 use delivery::{
-    Options, Worker,
+    Options, Trials, Worker,
     client::{Client, ClientOptions},
+    guard::AllowList,
 };
 use ingest::Ingest;
 use model::{Clock, IdGen};
@@ -45,17 +46,15 @@ const LEASE: Duration = Duration::from_secs(60);
 pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App> {
     let World { clock, ids } = world.clone();
     let ingest = Ingest::new(store.clone(), clock.clone(), ids.clone(), config.completion_wait());
-    let allow = Arc::new(config.allow_list()?);
-    let mut client = ClientOptions::new(allow.clone());
-    client.timeout = Duration::from_secs(config.delivery.timeout_seconds);
+    let (client, allow) = client(config)?;
     let options = Options {
         slots: SLOTS,
         under_way_per_endpoint: UNDER_WAY_PER_ENDPOINT,
         schedule: config.schedule()?,
-        allow,
+        allow: allow.clone(),
         lease: LEASE,
     };
-    let client = Client::new(&client)?;
+    let trials = Trials::new(client.clone(), allow, clock.clone(), ids.clone());
     let worker = Worker::attach(store.clone(), clock.clone(), ids.clone(), client, options);
     let mut limits = Limits::new(config.rate_limit.per_minute, config.rate_limit.failures_per_minute);
     if let Some(url) = &config.redis_url {
@@ -64,6 +63,9 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     let state = AppState::new(api::Shared {
         store,
         ingest: Arc::new(ingest),
+        trials,
+        streams: Streams::default(),
+        event_types: api::event_types(),
         clock,
         ids,
         limits,
@@ -71,4 +73,12 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         openapi: api::openapi::rendered(),
     });
     Ok(App { state, worker })
+}
+
+/// The client that goes to addresses that people chose, and the operator's exceptions to its guard.
+fn client(config: &Config) -> anyhow::Result<(Client, Arc<AllowList>)> {
+    let allow = Arc::new(config.allow_list()?);
+    let mut options = ClientOptions::new(allow.clone());
+    options.timeout = Duration::from_secs(config.delivery.timeout_seconds);
+    Ok((Client::new(&options)?, allow))
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use api::Streams;
 use axum::serve::ListenerExt;
 use store::{DatabaseUrl, Store};
 use tokio::{
@@ -44,6 +45,7 @@ pub(crate) struct Running {
     /// Its records.
     pub(crate) store: Store,
     stop: watch::Sender<bool>,
+    streams: Streams,
     requests: JoinHandle<()>,
     worker: JoinHandle<()>,
     completer: JoinHandle<()>,
@@ -61,6 +63,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let completer = app.state.ingest.clone();
+    let streams = app.state.streams.clone();
     let router = api::router(app.state);
     Ok(Running {
         address,
@@ -69,6 +72,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         worker: spawn(app.worker.run(stopped)),
         completer: spawn(async move { completer.run().await }),
         stop,
+        streams,
         _lock: lock,
     })
 }
@@ -77,6 +81,7 @@ impl Running {
     /// Takes no more requests, finishes those under way and the tries of webhooks, and returns.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
+        self.streams.close();
         let Self { requests, worker, completer, .. } = self;
         let drained = tokio::time::timeout(DRAIN, async {
             let _ = requests.await;

@@ -6,7 +6,7 @@ use model::{AttemptId, DeliveryId, EndpointId, EventId, OrgId, Time};
 use uuid::Uuid;
 
 use crate::{
-    OrgStore, Result, Store,
+    Result, Store,
     outbox::{Delivery, Destination},
     tx::Tx,
     value::{Cells, Value, params},
@@ -56,7 +56,8 @@ impl DeliveryState {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
@@ -101,31 +102,8 @@ pub enum NextStep {
     EndpointGone,
 }
 
-/// A delivery in a listing.
-#[derive(Clone, Debug)]
-pub struct DeliveryRecord {
-    /// Its id.
-    pub id: DeliveryId,
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// The event's name.
-    pub event: String,
-    /// How it stands.
-    pub state: DeliveryState,
-    /// How many tries there were.
-    pub attempts: i64,
-    /// When the next one is due.
-    pub due_at: Option<Time>,
-    /// The status of the last answer.
-    pub last_status: Option<i64>,
-    /// Why the last try failed, in words.
-    pub last_error: Option<String>,
-    /// When it was made.
-    pub created_at: Time,
-}
-
-const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, e.id, e.type, e.created_at, \
-     e.data, d.attempts \
+const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, e.id, \
+     e.type, e.created_at, e.data, d.attempts, d.manual_attempt \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
 fn read(row: &mut Cells<'_>) -> Result<Delivery> {
@@ -137,12 +115,14 @@ fn read(row: &mut Cells<'_>) -> Result<Delivery> {
             url: row.get()?,
             secret: row.get()?,
             previous_secret: row.get()?,
+            previous_secret_until: row.get()?,
         }),
         event_id: row.get::<EventId>()?,
         event: row.get()?,
         at: row.get()?,
         data: row.get::<String>()?.into(),
         attempts: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
+        manual_attempt: row.get()?,
     })
 }
 
@@ -229,15 +209,15 @@ impl Store {
         next: NextStep,
     ) -> Result<bool> {
         let now = self.0.clock.now();
-        let (id, org, endpoint) = (delivery.id, delivery.org, delivery.endpoint.id);
+        let (id, org, endpoint) = (delivery.id, delivery.org, delivery.endpoint.clone());
         let attempt = Arc::new(attempt);
         self.write_repeatable(move |tx| {
-            let attempt = attempt.clone();
+            let (attempt, endpoint) = (attempt.clone(), endpoint.clone());
             Box::pin(async move {
-                insert_attempt(tx, id, &attempt).await?;
+                insert_attempt(tx, id, &endpoint.url, &attempt).await?;
                 let kept = write_step(tx, id, owner, &attempt, next, now).await?;
                 if next == NextStep::EndpointGone {
-                    retire_endpoint(tx, org, endpoint, now).await?;
+                    retire_endpoint(tx, org, endpoint.id, now).await?;
                 }
                 Ok(kept)
             })
@@ -274,18 +254,28 @@ async fn claim_of(
     let taken =
         tx.query(&sql, params![owner, until, endpoint, now, limit], |row| row.get::<DeliveryId>()).await?;
     let mut deliveries = Vec::with_capacity(taken.len());
-    let sql = format!("{DELIVERY} WHERE d.id = ?1");
+    let sql = format!("{DELIVERY} WHERE d.id = ?1 AND p.deleted_at IS NULL");
     for id in taken {
-        deliveries.extend(tx.first(&sql, params![id], read).await?);
+        match tx.first(&sql, params![id], read).await? {
+            Some(delivery) => deliveries.push(delivery),
+            None => call_off(tx, id, now).await?,
+        }
     }
     Ok(deliveries)
 }
 
-async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, attempt: &Attempt) -> Result<()> {
+/// Its endpoint was deleted while it was tried, and the try failed.
+async fn call_off(tx: &mut Tx<'_>, id: DeliveryId, now: Time) -> Result<()> {
+    let sql = "UPDATE deliveries SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = ?2 \
+               WHERE id = ?1";
+    tx.execute(sql, params![id, now]).await.map(drop)
+}
+
+async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, url: &str, attempt: &Attempt) -> Result<()> {
     tx.execute(
         "INSERT INTO attempts (id, delivery_id, number, cause, started_at, duration_ms, address, request_headers, \
-                               status, response_headers, response_body, error) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                               status, response_headers, response_body, error, url) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
             attempt.id,
             delivery,
@@ -299,6 +289,7 @@ async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, attempt: &Attempt
             &attempt.response_headers,
             attempt.response_body.as_deref(),
             &attempt.error,
+            url,
         ],
     )
     .await
@@ -340,36 +331,4 @@ async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now:
     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
                WHERE endpoint_id = ?1 AND due_at > 0";
     tx.execute(sql, params![endpoint, now]).await.map(drop)
-}
-
-impl OrgStore {
-    /// The newest deliveries.
-    pub async fn list_deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>> {
-        let org = self.org;
-        self.store
-            .read(move |tx| {
-                Box::pin(async move {
-                    let sql = "SELECT d.id, d.endpoint_id, e.type, d.state, d.attempts, d.due_at, d.last_status, \
-                                   d.last_error, d.created_at \
-                               FROM deliveries d JOIN events e ON e.id = d.event_id \
-                               WHERE d.org_id = ?1 ORDER BY d.created_at DESC LIMIT ?2";
-                    tx.query(sql, params![org, i64::from(limit)], read_record).await
-                })
-            })
-            .await
-    }
-}
-
-fn read_record(row: &mut Cells<'_>) -> Result<DeliveryRecord> {
-    Ok(DeliveryRecord {
-        id: row.get()?,
-        endpoint: row.get()?,
-        event: row.get()?,
-        state: row.word("delivery state", DeliveryState::parse)?,
-        attempts: row.get()?,
-        due_at: row.get()?,
-        last_status: row.get()?,
-        last_error: row.get()?,
-        created_at: row.get()?,
-    })
 }

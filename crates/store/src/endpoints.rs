@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use model::{EndpointId, EventType, OrgId, Time};
+use model::{EndpointId, EventType, OrgId, Stamp, Time};
 
 use crate::{
     OrgStore, Result,
@@ -18,14 +18,22 @@ pub struct Endpoint {
     pub id: EndpointId,
     /// Its address.
     pub url: String,
+    /// What it is for, in its owner's words.
+    pub description: Option<String>,
     /// The events it asked for; empty for all, those to come included.
     pub events: Vec<String>,
     /// The secret that its webhooks are signed with.
     pub secret: Option<String>,
+    /// The secret before the last rotation. It signs only until `previous_secret_until`.
+    pub previous_secret: Option<String>,
+    /// Until when the previous secret signs.
+    pub previous_secret_until: Option<Time>,
     /// Whether it is told.
     pub state: EndpointState,
     /// When it was made.
     pub created_at: Time,
+    /// When it was last changed.
+    pub updated_at: Stamp,
 }
 
 /// Never the secret, nor the address, which often holds one.
@@ -40,6 +48,8 @@ impl fmt::Debug for Endpoint {
 pub enum EndpointState {
     /// It is told.
     Enabled,
+    /// Somebody stopped it for a while.
+    Paused,
     /// It is not told any more; what comes up is held.
     Disabled,
     /// It answered 410 (Gone): the receiver asked not to be told again.
@@ -48,12 +58,13 @@ pub enum EndpointState {
 
 impl EndpointState {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Enabled, Self::Disabled, Self::Gone];
+    pub const ALL: [Self; 4] = [Self::Enabled, Self::Paused, Self::Disabled, Self::Gone];
 
     /// The word in the database and in listings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Enabled => "enabled",
+            Self::Paused => "paused",
             Self::Disabled => "disabled",
             Self::Gone => "gone",
         }
@@ -74,45 +85,74 @@ pub struct NewEndpoint {
     pub secret: Option<String>,
 }
 
-const COLUMNS: &str = "id, url, events, secret, state, created_at";
+pub(crate) const COLUMNS: &str = "id, url, description, events, secret, previous_secret, previous_secret_until, state, \
+     created_at, updated_at";
 
-fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
+pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
     Ok(Endpoint {
         id: row.get()?,
         url: row.get()?,
+        description: row.get()?,
         events: row.get::<String>()?.split_ascii_whitespace().map(str::to_owned).collect(),
         secret: row.get()?,
+        previous_secret: row.get()?,
+        previous_secret_until: row.get()?,
         state: row.word("endpoint state", EndpointState::parse)?,
         created_at: row.get()?,
+        updated_at: row.get()?,
     })
+}
+
+/// Writes a new endpoint.
+pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
+    tx.known.subscribers.remove(&org);
+    let sql = "INSERT INTO endpoints (id, org_id, url, description, events, secret, state, created_at, updated_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let (events, state) = (endpoint.events.join(" "), endpoint.state.as_str());
+    let values = params![
+        endpoint.id,
+        org,
+        &endpoint.url,
+        &endpoint.description,
+        &events,
+        &endpoint.secret,
+        state,
+        endpoint.created_at,
+        endpoint.updated_at,
+    ];
+    tx.execute(sql, values).await.map(drop)
 }
 
 impl OrgStore {
     /// Makes an endpoint.
     pub async fn create_endpoint(&self, new: NewEndpoint) -> Result<Endpoint> {
+        let now = self.store.0.clock.now();
+        let endpoint = self.new_endpoint(new, None, now, Stamp::from_micros(now.micros()));
+        let made = endpoint.clone();
         let org = self.org;
-        let endpoint = Endpoint {
+        self.store.write(move |tx| Box::pin(async move { insert(tx, org, &made).await })).await?;
+        Ok(endpoint)
+    }
+
+    pub(crate) fn new_endpoint(
+        &self,
+        new: NewEndpoint,
+        description: Option<String>,
+        created_at: Time,
+        updated_at: Stamp,
+    ) -> Endpoint {
+        Endpoint {
             id: self.store.0.ids.id(),
             url: new.url,
+            description,
             events: new.events.iter().map(|event| event.as_str().to_owned()).collect(),
             secret: new.secret,
+            previous_secret: None,
+            previous_secret_until: None,
             state: EndpointState::Enabled,
-            created_at: self.store.0.clock.now(),
-        };
-        let made = endpoint.clone();
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let sql = "INSERT INTO endpoints (id, org_id, url, events, secret, state, created_at, updated_at) \
-                               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
-                    let events = made.events.join(" ");
-                    let state = made.state.as_str();
-                    let values = params![made.id, org, &made.url, &events, &made.secret, state, made.created_at];
-                    tx.execute(sql, values).await
-                })
-            })
-            .await?;
-        Ok(endpoint)
+            created_at,
+            updated_at,
+        }
     }
 
     /// Every endpoint, oldest first.
@@ -132,6 +172,7 @@ impl OrgStore {
 }
 
 /// An endpoint that is told events.
+#[derive(Clone)]
 pub(crate) struct Subscriber {
     pub(crate) destination: Arc<Destination>,
     /// Names separated by one space; empty for all.
@@ -150,11 +191,16 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
     if let Some(known) = tx.known.subscribers.get(&org) {
         return Ok(known.clone());
     }
-    let sql = "SELECT id, url, secret, previous_secret, events FROM endpoints \
+    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, events FROM endpoints \
                WHERE org_id = ?1 AND state = 'enabled' AND deleted_at IS NULL ORDER BY created_at, id";
     let read = |row: &mut Cells<'_>| {
-        let destination =
-            Destination { id: row.get()?, url: row.get()?, secret: row.get()?, previous_secret: row.get()? };
+        let destination = Destination {
+            id: row.get()?,
+            url: row.get()?,
+            secret: row.get()?,
+            previous_secret: row.get()?,
+            previous_secret_until: row.get()?,
+        };
         Ok(Subscriber { destination: Arc::new(destination), events: row.get()? })
     };
     let found: Arc<[Subscriber]> = tx.query(sql, params![org], read).await?.into();

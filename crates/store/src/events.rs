@@ -37,6 +37,7 @@ pub(crate) async fn insert_all(
     if events.is_empty() {
         return Ok(());
     }
+    tx.left.told = true;
     let subscribers = endpoints::subscribers(tx, context.org).await?;
     for event in events {
         insert(tx, context, event, &subscribers, stamps).await?;
@@ -69,6 +70,7 @@ async fn insert(
             at: created_at.time(),
             data: data.clone(),
             attempts: 0,
+            manual_attempt: None,
         };
         let worker = context.worker.as_deref();
         let slot = worker.and_then(|worker| Some((worker, (worker.reserve)(delivery.endpoint.id)?)));

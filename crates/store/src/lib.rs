@@ -11,9 +11,11 @@ mod assistants;
 mod calls;
 mod contacts;
 mod deliveries;
+mod delivery_log;
 mod dialect;
 mod endpoints;
 mod error;
+mod event_log;
 mod events;
 mod idempotency;
 mod inbox;
@@ -26,6 +28,7 @@ pub mod outbox;
 mod postgres;
 mod recent;
 mod reprocess;
+mod samples;
 mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
@@ -35,6 +38,7 @@ mod sqlite;
 mod stamps;
 mod tx;
 mod value;
+mod webhooks;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc};
 
@@ -47,9 +51,11 @@ pub use crate::{
     assistants::ListAssistants,
     calls::{CallDetail, ListCalls, ListedCall},
     contacts::ListContacts,
-    deliveries::{Attempt, DeliveryRecord, DeliveryState, NextStep},
+    deliveries::{Attempt, DeliveryState, NextStep},
+    delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
     error::{Error, Result},
+    event_log::{ListEvents, LoggedEvent, Missed},
     events::NewEvent,
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
@@ -59,7 +65,9 @@ pub use crate::{
     list::{Listed, Placed},
     outbox::Outbox,
     reprocess::{MessageRange, Reread},
+    samples::ToldSample,
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
+    webhooks::EndpointChange,
 };
 use crate::{
     postgres::Postgres,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use model::{DeliveryId, EndpointId, EventId, OrgId, Time};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 
 /// A delivery that this process holds the lease of.
@@ -46,6 +46,15 @@ pub struct Delivery {
     pub data: Arc<str>,
     /// How many tries there were before this one.
     pub attempts: u32,
+    /// The number of the try that a person asked for, if one did.
+    pub manual_attempt: Option<i64>,
+}
+
+impl Delivery {
+    /// What causes the next try: `manual` where a person asked for it, else `schedule`.
+    pub fn cause(&self) -> &'static str {
+        if self.manual_attempt == Some(i64::from(self.attempts) + 1) { "manual" } else { "schedule" }
+    }
 }
 
 /// Where a delivery goes and how it is signed.
@@ -57,8 +66,19 @@ pub struct Destination {
     pub url: String,
     /// Its signing secret.
     pub secret: Option<String>,
-    /// The secret before the last rotation, while it is still good.
+    /// The secret before the last rotation. It signs only until `previous_secret_until`.
     pub previous_secret: Option<String>,
+    /// Until when the previous secret signs.
+    pub previous_secret_until: Option<Time>,
+}
+
+impl Destination {
+    /// The secret before the last rotation, if it still signs.
+    pub fn previous_secret_at(&self, now: Time) -> Option<&str> {
+        self.previous_secret
+            .as_deref()
+            .filter(|_| self.previous_secret_until.is_some_and(|until| until > now))
+    }
 }
 
 /// Never the secrets, nor the address, which often holds one.
@@ -113,6 +133,8 @@ pub(crate) struct Left {
     pub(crate) endpoints: Vec<EndpointId>,
     /// Whether there is something else, whichever endpoints it is for.
     pub(crate) others: bool,
+    /// Whether events were told, for whoever follows the log.
+    pub(crate) told: bool,
 }
 
 /// Hands deliveries from committed transactions to the worker.
@@ -121,6 +143,7 @@ pub struct Outbox {
     attached: RwLock<Option<Arc<Attached>>>,
     due: Notify,
     backlog: AtomicBool,
+    told: watch::Sender<u64>,
 }
 
 impl Outbox {
@@ -155,6 +178,11 @@ impl Outbox {
         self.backlog.store(waits, Ordering::Release);
     }
 
+    /// Changes whenever events were committed by this process.
+    pub(crate) fn events_told(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
+    }
+
     pub(crate) fn attached(&self) -> Option<Arc<Attached>> {
         self.attached.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -162,6 +190,9 @@ impl Outbox {
     /// After a commit: hands over what the transaction leased, and wakes the worker for what it left. For an endpoint
     /// whose slots are all taken there is nothing to claim yet: the tries that take them wake the worker at their end.
     pub(crate) fn committed(&self, leased: Vec<Leased>, left: &Left) {
+        if left.told && self.told.receiver_count() > 0 {
+            self.told.send_modify(|count| *count = count.wrapping_add(1));
+        }
         let Some(worker) = self.attached() else { return };
         for delivery in leased {
             // A worker that has just gone leaves its leases to run out, as after a crash.

@@ -385,7 +385,7 @@ impl OrgStore {
 }
 
 /// How a request is answered whose idempotency key is known.
-async fn known(
+pub(crate) async fn known(
     tx: &mut Tx<'_>,
     org: OrgId,
     asked: Option<&Idempotency>,

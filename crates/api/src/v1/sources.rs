@@ -247,7 +247,7 @@ fn unknown() -> ApiError {
 }
 
 /// The answer to a write that is kept for when the request comes again.
-fn answered(written: Written) -> Result<Response, ApiError> {
+pub(crate) fn answered(written: Written) -> Result<Response, ApiError> {
     let (status, data, is_replay) = match written {
         Written::Done { created: true, data } => (StatusCode::CREATED, data, false),
         Written::Done { created: false, data } => (StatusCode::OK, data, false),

@@ -212,7 +212,7 @@ fn path_segment(text: &str) -> String {
 }
 
 /// Enough to tell secrets apart, and of a short one nothing.
-fn last4(secret: &str) -> Option<String> {
+pub(crate) fn last4(secret: &str) -> Option<String> {
     let count = secret.chars().count();
     (count >= 12).then(|| secret.chars().skip(count - 4).collect())
 }
@@ -249,7 +249,9 @@ pub(crate) fn wrong(field: &str, why: &str) -> ApiError {
 }
 
 /// Tells a field that is null from one that is absent.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

@@ -7,7 +7,7 @@ use model::{Platform, Scopes};
 use serde_json::{Value, json};
 use store::NewKey;
 
-use crate::support::{Org, Setup, TestApp, booking, on_both_with, report};
+use crate::support::{Org, Receiver, Setup, TestApp, booking, on_both_with, report};
 
 /// How an operation is walked.
 enum Row {
@@ -48,6 +48,29 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/sources/{id}/messages/{message_id}", Row::Record("sources")),
         ("POST /v1/sources/{id}/messages/{message_id}/reprocess", Row::Record("sources")),
         ("POST /v1/sources/{id}/reprocess", Row::Record("sources")),
+        ("GET /v1/webhooks", Row::List),
+        (
+            "POST /v1/webhooks",
+            Row::Write(|| json!({"url": "https://hooks.example.com/theirs", "events": ["all"]})),
+        ),
+        ("POST /v1/webhooks/test", Row::Pure),
+        ("GET /v1/webhooks/{id}", Row::Record("webhooks")),
+        ("PATCH /v1/webhooks/{id}", Row::Record("webhooks")),
+        ("DELETE /v1/webhooks/{id}", Row::Record("webhooks")),
+        ("POST /v1/webhooks/{id}/rotate-secret", Row::Record("webhooks")),
+        ("POST /v1/webhooks/{id}/test", Row::Record("webhooks")),
+        ("GET /v1/webhooks/{id}/missed", Row::Record("webhooks")),
+        ("GET /v1/deliveries", Row::List),
+        ("GET /v1/deliveries/{id}", Row::Record("deliveries")),
+        ("POST /v1/deliveries/{id}/resend", Row::Record("deliveries")),
+        ("GET /v1/events", Row::List),
+        // What it tells of whom is in `streams.rs`.
+        ("GET /v1/events/stream", Row::Pure),
+        ("GET /v1/event-types", Row::Pure),
+        ("GET /v1/event-types/{type}", Row::Pure),
+        // That they are the caller's own, and who is told, is in `events.rs`.
+        ("GET /v1/event-types/{type}/samples", Row::Pure),
+        ("POST /v1/event-types/{type}/trigger", Row::Pure),
         ("POST /ingest/{platform}/{source_id}", Row::Open),
         ("POST /ingest/{platform}/{source_id}/{secret}", Row::Open),
         ("GET /healthz", Row::Open),
@@ -73,11 +96,12 @@ fn operations() -> Vec<(String, Method, String)> {
 async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'static str, String>) {
     let org = app.org(name).await;
     let source = org.source(Platform::Vapi).await;
+    org.endpoint(&Receiver::start().await.url("/")).await;
     source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
     let client = app.key(&org);
     client.write_call(json!({"external_id": "theirs", "summary": "Written"})).await;
     let mut ids = BTreeMap::new();
-    for kind in ["calls", "contacts", "leads", "appointments", "sources"] {
+    for kind in ["calls", "contacts", "leads", "appointments", "sources", "webhooks", "deliveries"] {
         let list = client.data(&format!("/v1/{kind}")).await;
         ids.insert(kind, list[0]["id"].as_str().unwrap_or_else(|| panic!("a record in {kind}")).to_owned());
     }
@@ -186,7 +210,17 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
 
 async fn everything(app: &TestApp, org: &Org) -> Vec<Value> {
     let mut all = Vec::new();
-    for kind in ["calls", "contacts", "leads", "appointments", "assistants", "sources"] {
+    for kind in [
+        "calls",
+        "contacts",
+        "leads",
+        "appointments",
+        "assistants",
+        "sources",
+        "webhooks",
+        "deliveries",
+        "events",
+    ] {
         all.push(app.key(org).data(&format!("/v1/{kind}")).await);
     }
     all

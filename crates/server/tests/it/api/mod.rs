@@ -3,7 +3,10 @@
 #![expect(clippy::too_many_lines, reason = "an inline snapshot is as long as what it shows")]
 
 mod calls;
+mod deliveries;
+mod endpoints;
 mod envelopes;
+mod events;
 mod inbox;
 mod ingest;
 mod isolation;
@@ -20,4 +23,5 @@ mod schemathesis;
 mod scopes;
 mod search;
 mod sources;
+mod streams;
 mod webhooks;

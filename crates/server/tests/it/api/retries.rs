@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use model::Time;
 use serde_json::json;
-use store::{DeliveryRecord, DeliveryState, EndpointState};
+use store::{DeliveryState, EndpointState, ListDeliveries, ListedDelivery};
 
 use crate::support::{Org, Receiver, Reply, Setup, TestApp, on_both, on_both_with};
 
 /// One delivery of `call.completed` to a receiver, whose replies were told before.
-async fn deliver(app: &TestApp, org: &Org, receiver: &Receiver) -> DeliveryRecord {
+async fn deliver(app: &TestApp, org: &Org, receiver: &Receiver) -> ListedDelivery {
     org.endpoint(&receiver.url("/hook")).await;
     app.key(org).write_call(json!({"external_id": "a"})).await;
     delivery(org).await
 }
 
-async fn delivery(org: &Org) -> DeliveryRecord {
-    let mut all = org.records.list_deliveries(10).await.expect("a list");
+async fn delivery(org: &Org) -> ListedDelivery {
+    let mut all = org.records.find_deliveries(ListDeliveries::newest(10)).await.expect("a list").records;
     assert_eq!(all.len(), 1);
     all.remove(0)
 }
 
 const FAILS: Reply = Reply(500, &[]);
 
-fn wait(now: Time, delivery: &DeliveryRecord) -> Duration {
+fn wait(now: Time, delivery: &ListedDelivery) -> Duration {
     delivery.due_at.expect("another try is due").since(now)
 }
 
@@ -174,7 +174,7 @@ fn addresses_inside_the_network_are_not_called() {
             org.endpoint(url).await;
         }
         app.key(&org).write_call(json!({"external_id": "a"})).await;
-        let all = org.records.list_deliveries(10).await.expect("a list");
+        let all = org.records.find_deliveries(ListDeliveries::newest(10)).await.expect("a list").records;
         assert_eq!(all.len(), 4);
         for delivery in all {
             assert_eq!((delivery.state, delivery.last_status), (DeliveryState::Retrying, None));
@@ -184,7 +184,7 @@ fn addresses_inside_the_network_are_not_called() {
         for _ in 0..9 {
             app.tick(Duration::from_secs(30 * 3600)).await;
         }
-        let all = org.records.list_deliveries(10).await.expect("a list");
+        let all = org.records.find_deliveries(ListDeliveries::newest(10)).await.expect("a list").records;
         assert!(all.iter().all(|delivery| delivery.state == DeliveryState::Exhausted));
     });
 }

@@ -10,7 +10,7 @@ use model::Platform;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::support::{Setup, booking, on_both_with, report, spawn};
+use crate::support::{Receiver, Setup, booking, on_both_with, report, spawn};
 
 const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/api");
 
@@ -22,6 +22,9 @@ fn schemathesis_finds_nothing() {
     on_both_with(Setup::unhurried(), async |app| {
         let org = app.org("Harbor Plumbing").await;
         let source = org.source(Platform::Vapi).await;
+        let receiver = Receiver::start().await;
+        // Each stream ends at once.
+        app.streams.close();
         for (id, phone) in [("a", "+14155550142"), ("b", "+14155550143")] {
             source.accept(app, &report(id, json!(phone), booking())).await;
         }
@@ -49,6 +52,7 @@ fn schemathesis_finds_nothing() {
             .args(["--phases", "examples,coverage,fuzzing,stateful"])
             .args(["--generation-deterministic", "--continue-on-failure", "--no-color"])
             .env("SCHEMATHESIS_HOOKS", "schemathesis_hooks")
+            .env("INBOUNDFLOW_TEST_RECEIVER", receiver.url(""))
             .env("PYTHONPATH", HOOKS)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(folder.path())

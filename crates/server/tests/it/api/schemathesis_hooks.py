@@ -1,6 +1,8 @@
 """What Schemathesis cannot know: the formats of ours, and what a platform takes for settings."""
 
 import base64
+import os
+import re
 
 import schemathesis
 from hypothesis import strategies as st
@@ -26,17 +28,30 @@ PLACE_CURSORS = st.integers(min_value=0, max_value=999_999).map(
 
 HTTP_URLS = st.from_regex(r"https?://[a-z]{1,10}\.example/[a-z0-9]{0,10}", fullmatch=True)
 
+RECEIVER = re.escape(os.environ["INBOUNDFLOW_TEST_RECEIVER"])
+WEBHOOK_URLS = st.from_regex(RECEIVER + "/[a-z0-9]{0,10}", fullmatch=True)
+
+EVENT_NAMES = st.lists(
+    st.sampled_from(["call.completed", "call.transferred", "appointment.booked", "lead.created"]),
+    min_size=1,
+    max_size=4,
+).map(",".join)
+
 schemathesis.openapi.format("e164", E164)
 schemathesis.openapi.format("cursor", CURSORS)
 schemathesis.openapi.format("place-cursor", PLACE_CURSORS)
 schemathesis.openapi.format("http-url", HTTP_URLS)
+schemathesis.openapi.format("webhook-url", WEBHOOK_URLS)
+schemathesis.openapi.format("event-names", EVENT_NAMES)
 
 
 @schemathesis.hook
 def map_case(context, case):
-    """A source's settings are its platform's to judge: right bodies have the usual ones."""
+    """A source's settings are its platform's to judge, and which fields a sample has depends on the event: right
+    bodies have the usual ones."""
     body = case.body
     is_right = case.meta is None or case.meta.generation.mode.is_positive
-    if is_right and isinstance(body, dict) and isinstance(body.get("settings"), dict):
-        case.body = {**body, "settings": {}}
+    for field in ("settings", "set"):
+        if is_right and isinstance(body, dict) and isinstance(body.get(field), dict):
+            case.body = body = {**body, field: {}}
     return case

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::Streams;
 use axum::Router;
 use inboundflow::{
     app::{self, World},
@@ -13,7 +14,7 @@ use model::{
     testing::{CountedIds, ManualClock},
 };
 use serde_json::Value;
-use store::{DeliveryState, Endpoint, NewEndpoint, NewKey, NewSource, OrgStore, Store};
+use store::{DeliveryState, Endpoint, ListDeliveries, NewEndpoint, NewKey, NewSource, OrgStore, Store};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
@@ -80,6 +81,7 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
+    pub(crate) streams: Streams,
     world: World,
     config: Config,
     orgs: std::sync::Mutex<Vec<OrgId>>,
@@ -111,10 +113,12 @@ impl TestApp {
         let app = app::build(&config, &world, store.clone()).expect("a configuration");
         let (stop, stopped) = watch::channel(false);
         let ingest = app.state.ingest.clone();
+        let streams = app.state.streams.clone();
         Self {
             store,
             clock,
             router: api::router(app.state),
+            streams,
             world,
             config,
             orgs: std::sync::Mutex::default(),
@@ -203,8 +207,10 @@ impl TestApp {
     async fn undone(&self, is_undone: impl Fn(DeliveryState) -> bool) -> Option<String> {
         let orgs = self.orgs.lock().expect("the list").clone();
         for org in orgs {
-            let deliveries = self.store.org(org).list_deliveries(10_000).await.expect("a list");
-            if let Some(delivery) = deliveries.into_iter().find(|delivery| is_undone(delivery.state)) {
+            let list = ListDeliveries::newest(10_000);
+            let deliveries = self.store.org(org).find_deliveries(list).await.expect("a list");
+            if let Some(delivery) = deliveries.records.into_iter().find(|delivery| is_undone(delivery.state))
+            {
                 return Some(format!("{delivery:?}"));
             }
         }

@@ -1,0 +1,243 @@
+//! `/v1/webhooks`
+
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use delivery::sign;
+use model::{EndpointId, id::kind};
+use serde::{Deserialize, Serialize};
+use store::{Endpoint, NewEndpoint, Placed, Rotation};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    AppState,
+    auth::Caller,
+    envelope::{One, PlacedList, with_id},
+    error::ApiError,
+    extract::{Json, Limit, PathId, PlaceParam, Query, TimeParam, placed_page},
+    openapi::{self, CreatedOf, ListOf, OneOf},
+    v1::{
+        calls::idempotency,
+        sources::answered,
+        sources_body::wrong,
+        webhooks_body::{
+            ChangedWebhook, NewWebhook, RotateWebhookSecret, ShownWebhook, WebhookWithSecret,
+            check_description, check_secret,
+        },
+    },
+};
+
+/// Which endpoints are asked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListWebhooks {
+    /// How many records a page has.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
+    limit: Option<Limit>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>, format = "place-cursor")]
+    cursor: Option<PlaceParam>,
+    /// Only endpoints created after this.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<TimeParam>,
+}
+
+/// List webhook endpoints
+#[utoipa::path(get, path = "/v1/webhooks", tag = "Webhooks", params(ListWebhooks),
+    responses(
+        (status = 200, description = "A page of endpoints, newest first.", body = ListOf<ShownWebhook>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn list_webhooks(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(query): Query<ListWebhooks>,
+) -> Result<PlacedList<ShownWebhook>, ApiError> {
+    let page = placed_page(query.limit, query.cursor, query.since);
+    let Placed { records, next } = caller.store.find_endpoints(page).await?;
+    let now = state.clock.now();
+    let records = records.into_iter().map(|endpoint| ShownWebhook::new(endpoint, now)).collect();
+    Ok(PlacedList(Placed { records, next }))
+}
+
+/// Create a webhook endpoint
+///
+/// It is told of events from now on. Its secret is shown in this answer and never again. This is also where Zapier
+/// subscribes (REST hooks): it may call the address `hookUrl` or `target_url` and a single event `event`, and finds the
+/// `id` beside `data` too. To unsubscribe, delete the endpoint, or answer a webhook with 410.
+#[utoipa::path(post, path = "/v1/webhooks", tag = "Webhooks",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    request_body = NewWebhook,
+    responses(
+        (status = 201, description = "The endpoint, with its secret.", body = CreatedOf<WebhookWithSecret>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn create_webhook(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Json<NewWebhook>,
+) -> Result<Response, ApiError> {
+    let idempotency = idempotency(&headers, "POST /v1/webhooks", &body.raw)?;
+    let NewWebhook { url, events, description, secret, .. } = body.value;
+    check_url(&state, &url)?;
+    check_description(description.as_deref())?;
+    let secret = secret.unwrap_or_else(|| Some(sign::generate_secret(&*state.ids)));
+    check_secret(secret.as_deref())?;
+    let new = NewEndpoint { url, events: events.0, secret };
+    let now = state.clock.now();
+    let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);
+    let written = caller.store.create_endpoint_once(new, description, idempotency, answer).await?;
+    Ok(with_id(answered(written)?))
+}
+
+/// Get a webhook endpoint
+#[utoipa::path(get, path = "/v1/webhooks/{id}", tag = "Webhooks",
+    params(("id" = String, Path, description = "The endpoint's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "The endpoint.", body = OneOf<ShownWebhook>),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn get_webhook(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId<kind::Endpoint>,
+) -> Result<One<ShownWebhook>, ApiError> {
+    let webhook = ShownWebhook::new(find(&caller, id).await?, state.clock.now());
+    let version = webhook.version();
+    Ok(One::new(webhook).versioned(version))
+}
+
+/// Change a webhook endpoint
+#[utoipa::path(patch, path = "/v1/webhooks/{id}", tag = "Webhooks",
+    params(("id" = String, Path, description = "The endpoint's id.", format = Uuid)),
+    request_body = ChangedWebhook,
+    responses(
+        (status = 200, description = "The endpoint, changed.", body = OneOf<ShownWebhook>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn update_webhook(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId<kind::Endpoint>,
+    body: Json<ChangedWebhook>,
+) -> Result<One<ShownWebhook>, ApiError> {
+    find(&caller, id).await?;
+    if let Some(url) = &body.value.url {
+        check_url(&state, url)?;
+    }
+    let changed = caller.store.update_endpoint(id, body.value.into_change()?).await?.ok_or_else(unknown)?;
+    let webhook = ShownWebhook::new(changed, state.clock.now());
+    let version = webhook.version();
+    Ok(One::new(webhook).versioned(version))
+}
+
+/// That an endpoint was deleted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DeletedWebhook {
+    id: EndpointId,
+    /// Always true.
+    deleted: bool,
+}
+
+/// Delete a webhook endpoint
+///
+/// It is told nothing any more, and what it was still owed is called off. Its deliveries can still be looked at.
+#[utoipa::path(delete, path = "/v1/webhooks/{id}", tag = "Webhooks",
+    params(("id" = String, Path, description = "The endpoint's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "It is deleted.", body = OneOf<DeletedWebhook>),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn delete_webhook(
+    caller: Caller,
+    PathId(id): PathId<kind::Endpoint>,
+) -> Result<One<DeletedWebhook>, ApiError> {
+    if !caller.store.delete_endpoint(id).await? {
+        return Err(unknown());
+    }
+    Ok(One::new(DeletedWebhook { id, deleted: true }))
+}
+
+/// Rotate a webhook endpoint's secret
+///
+/// The new secret signs at once, and the one before beside it for a while: `webhook-signature` then lists both
+/// signatures, while `X-InboundFlow-Signature`, which holds one, stays on the secret before until the overlap ends or
+/// `expire_previous` ends it. The new secret is shown in this answer and never again.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", tag = "Webhooks",
+    params(("id" = String, Path, description = "The endpoint's id.", format = Uuid),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    request_body = RotateWebhookSecret,
+    responses(
+        (status = 200, description = "The endpoint, with its new secret where one was made.", body = OneOf<WebhookWithSecret>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn rotate_webhook_secret(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId<kind::Endpoint>,
+    headers: HeaderMap,
+    body: Json<RotateWebhookSecret>,
+) -> Result<Response, ApiError> {
+    let operation = format!("POST /v1/webhooks/{id}/rotate-secret");
+    let idempotency = idempotency(&headers, &operation, &body.raw)?;
+    let overlap = body.value.overlap()?;
+    check_secret(body.value.secret.as_deref())?;
+    let now = state.clock.now();
+    if body.value.expire_previous.is_some() {
+        // To end it twice is to end it once, so there is no answer to keep.
+        let endpoint = caller.store.expire_previous_secret(id).await?.ok_or_else(unknown)?;
+        return Ok(One::new(WebhookWithSecret::without(endpoint, now)).into_response());
+    }
+    let secret = body.value.secret.unwrap_or_else(|| sign::generate_secret(&*state.ids));
+    let rotation = Rotation { secret, overlap };
+    let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);
+    let written = caller.store.rotate_endpoint_secret(id, rotation, idempotency, answer).await?;
+    answered(written.ok_or_else(unknown)?)
+}
+
+/// The endpoint with an id, if the caller's organization has it.
+pub(crate) async fn find(caller: &Caller, id: EndpointId) -> Result<Endpoint, ApiError> {
+    caller.store.get_endpoint(id).await?.ok_or_else(unknown)
+}
+
+pub(crate) fn unknown() -> ApiError {
+    ApiError::not_found("webhook")
+}
+
+fn check_url(state: &AppState, url: &str) -> Result<(), ApiError> {
+    state.trials.check(url).map_err(|error| wrong("url", &error.to_string()))
+}

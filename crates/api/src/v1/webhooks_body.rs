@@ -1,0 +1,310 @@
+//! The bodies of `/v1/webhooks`: what is asked of an endpoint, and how one is shown.
+
+use std::time::Duration;
+
+use model::{EndpointId, EventType, Stamp, Time};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use store::{Endpoint, EndpointChange, EndpointState};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ArrayBuilder, ObjectBuilder, Schema, Type},
+    },
+};
+
+use crate::{
+    error::ApiError,
+    v1::sources_body::{check, given, last4, whole, wrong},
+};
+
+/// The events that an endpoint asks for: their names, or `all`.
+#[derive(Clone)]
+pub(crate) struct Subscription(pub(crate) Vec<EventType>);
+
+/// The word for every event, those to come included.
+const ALL: &str = "all";
+
+impl Subscription {
+    fn words() -> impl Iterator<Item = &'static str> {
+        std::iter::once(ALL).chain(EventType::ALL.into_iter().map(EventType::as_str))
+    }
+
+    /// Reads the words. The error names the one that is wrong.
+    fn parse(words: &[String]) -> Result<Self, String> {
+        let mut events = Vec::new();
+        for word in words.iter().filter(|word| *word != ALL) {
+            let event = EventType::parse(word).ok_or_else(|| {
+                let all = Self::words().collect::<Vec<_>>().join(", ");
+                format!("`{word}` is no event: there are {all}")
+            })?;
+            if !events.contains(&event) {
+                events.push(event);
+            }
+        }
+        match words.iter().any(|word| word == ALL) {
+            true => Ok(Self(Vec::new())),
+            false if events.is_empty() => Err(format!("must name at least one event, or `{ALL}`")),
+            false => Ok(Self(events)),
+        }
+    }
+
+    /// How an endpoint's events are shown.
+    fn shown(events: Vec<String>) -> Vec<String> {
+        if events.is_empty() { vec![ALL.to_owned()] } else { events }
+    }
+}
+
+impl<'de> Deserialize<'de> for Subscription {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // One name for itself is what Zapier sends as `event`.
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "must be a list of events' names")]
+        enum Written {
+            List(Vec<String>),
+            One(String),
+        }
+        let words = match Written::deserialize(deserializer)? {
+            Written::List(list) => list,
+            Written::One(word) => vec![word],
+        };
+        Self::parse(&words).map_err(de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for Subscription {
+    fn schema() -> RefOr<Schema> {
+        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Self::words()));
+        ArrayBuilder::new().items(word).min_items(Some(1)).into()
+    }
+}
+
+impl ToSchema for Subscription {}
+
+/// What is asked of a new endpoint. For Zapier's REST hooks the address may also be called `hookUrl` or `target_url`,
+/// and a single event `event`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWebhook {
+    /// Where webhooks go: https, unless the operator allows the host.
+    #[serde(alias = "hookUrl", alias = "targetUrl", alias = "target_url")]
+    #[schema(format = "webhook-url", max_length = 2048)]
+    pub url: String,
+    /// The events it is told of; `all` for each there is, those to come included.
+    #[serde(alias = "event")]
+    pub events: Subscription,
+    /// What it is for.
+    #[schema(max_length = 500)]
+    pub description: Option<String>,
+    /// The secret that its webhooks are signed with. One is made up where the field is absent; null for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
+    pub secret: Option<Option<String>>,
+    /// Zapier's older name for `target_url`, which it sends beside it.
+    #[serde(rename = "subscription_url")]
+    #[schema(ignore)]
+    _subscription_url: Option<de::IgnoredAny>,
+}
+
+/// What is to change of an endpoint. What is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangedWebhook {
+    /// Where webhooks go from now on, those that are tried again too.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(format = "webhook-url", max_length = 2048, nullable = false)]
+    pub url: Option<String>,
+    /// What it is for; null for nothing.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 500)]
+    pub description: Option<Option<String>>,
+    /// The events it is told of.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub events: Option<Subscription>,
+    /// Whether it is told.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub state: Option<ChosenState>,
+}
+
+impl ChangedWebhook {
+    pub(crate) fn into_change(self) -> Result<EndpointChange, ApiError> {
+        check_description(self.description.as_ref().and_then(Option::as_deref))?;
+        Ok(EndpointChange {
+            url: self.url,
+            description: self.description,
+            events: self.events.map(|events| events.0),
+            state: self.state.map(EndpointState::from),
+        })
+    }
+}
+
+/// What a person can choose for an endpoint.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ChosenState {
+    /// It is told.
+    Enabled,
+    /// It is not told for now: what happens meanwhile is in `/v1/events`, and is not delivered later.
+    Paused,
+}
+
+impl From<ChosenState> for EndpointState {
+    fn from(state: ChosenState) -> Self {
+        match state {
+            ChosenState::Enabled => Self::Enabled,
+            ChosenState::Paused => Self::Paused,
+        }
+    }
+}
+
+/// The new secret of an endpoint, and how long the one before is good.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateWebhookSecret {
+    /// The new secret. One is made up where there is none.
+    #[schema(max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
+    pub secret: Option<String>,
+    /// For how many seconds the secret before still signs: a day where nothing is said, a week at most.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(minimum = 0, maximum = 604_800, default = 86_400)]
+    pub overlap_seconds: Option<i64>,
+    /// Ends the overlap of the last rotation, and makes no new secret: the other fields are ignored.
+    pub expire_previous: Option<ExpirePrevious>,
+}
+
+/// When the previous secret ends.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ExpirePrevious {
+    /// At once.
+    Now,
+}
+
+impl RotateWebhookSecret {
+    pub(crate) fn overlap(&self) -> Result<Duration, ApiError> {
+        let seconds = self.overlap_seconds.unwrap_or(86_400);
+        let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds <= 604_800);
+        let wrong = || wrong("overlap_seconds", "must be a whole number from 0 to 604800");
+        seconds.map(Duration::from_secs).ok_or_else(wrong)
+    }
+}
+
+/// Whether an endpoint is told of events.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WebhookState {
+    /// It is told.
+    Enabled,
+    /// A person stopped it for a while.
+    Paused,
+    /// It failed for too long and is not told any more.
+    Disabled,
+    /// It answered 410 (Gone) and is not told any more.
+    Gone,
+}
+
+impl From<EndpointState> for WebhookState {
+    fn from(state: EndpointState) -> Self {
+        match state {
+            EndpointState::Enabled => Self::Enabled,
+            EndpointState::Paused => Self::Paused,
+            EndpointState::Disabled => Self::Disabled,
+            EndpointState::Gone => Self::Gone,
+        }
+    }
+}
+
+/// An endpoint: an address that is told of events by webhooks.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookEndpoint)]
+pub(crate) struct ShownWebhook {
+    id: EndpointId,
+    /// Where webhooks go.
+    url: String,
+    /// What it is for.
+    #[schema(required)]
+    description: Option<String>,
+    /// The events it is told of; `all` for each there is.
+    events: Vec<String>,
+    /// Whether it is told.
+    state: WebhookState,
+    /// Whether its webhooks are signed.
+    signed: bool,
+    /// The last four characters of the secret; null where there is none, or it has fewer than twelve.
+    #[schema(required)]
+    secret_last4: Option<String>,
+    /// Until when the secret before the last rotation signs too; null where it does not. Until then
+    /// `X-InboundFlow-Signature`, which holds one signature, is made with it.
+    #[schema(required)]
+    previous_secret_until: Option<Time>,
+    created_at: Stamp,
+    updated_at: Stamp,
+}
+
+impl ShownWebhook {
+    pub(crate) fn new(endpoint: Endpoint, now: Time) -> Self {
+        let previous_secret_until =
+            endpoint.previous_secret_until.filter(|until| *until > now && endpoint.previous_secret.is_some());
+        Self {
+            id: endpoint.id,
+            url: endpoint.url,
+            description: endpoint.description,
+            events: Subscription::shown(endpoint.events),
+            state: endpoint.state.into(),
+            signed: endpoint.secret.is_some(),
+            secret_last4: endpoint.secret.as_deref().and_then(last4),
+            previous_secret_until,
+            created_at: Stamp::from_micros(endpoint.created_at.micros()),
+            updated_at: endpoint.updated_at,
+        }
+    }
+
+    /// When anything of it changed.
+    pub(crate) fn version(&self) -> Stamp {
+        self.updated_at
+    }
+}
+
+/// An endpoint whose secret is new. The secret is in this answer and in no later one.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WebhookWithSecret {
+    #[serde(flatten)]
+    webhook: ShownWebhook,
+    /// The secret; null where there is none, or none was made.
+    #[schema(required)]
+    secret: Option<String>,
+}
+
+impl WebhookWithSecret {
+    /// With its secret, which is new.
+    pub(crate) fn new(endpoint: Endpoint, now: Time) -> Self {
+        let secret = endpoint.secret.clone();
+        Self { webhook: ShownWebhook::new(endpoint, now), secret }
+    }
+
+    /// Without its secret, which was shown before.
+    pub(crate) fn without(endpoint: Endpoint, now: Time) -> Self {
+        Self { webhook: ShownWebhook::new(endpoint, now), secret: None }
+    }
+
+    /// As JSON, to be answered now and when the same request comes again.
+    pub(crate) fn json(endpoint: &Endpoint, now: Time) -> String {
+        // Plain texts and times: there is nothing in them that JSON could not hold.
+        serde_json::to_string(&Self::new(endpoint.clone(), now)).unwrap_or_else(|_| "null".into())
+    }
+}
+
+/// What the types don't say of a description.
+pub(crate) fn check_description(description: Option<&str>) -> Result<(), ApiError> {
+    if description.is_some_and(|text| text.chars().count() > 500) {
+        return Err(wrong("description", "must have at most 500 characters"));
+    }
+    Ok(())
+}
+
+/// What the types don't say of a secret.
+pub(crate) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
+    check(None, secret)
+}

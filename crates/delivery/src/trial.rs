@@ -1,0 +1,112 @@
+//! A webhook that somebody wants to try: really sent, through the guard and signed, and told whole. It leaves nothing
+//! behind: no endpoint need be there, and none is changed by it.
+
+use std::sync::Arc;
+
+use model::{Clock, EndpointId, EventType, IdGen, OrgId, Time, sample};
+use store::outbox::{Delivery, Destination};
+
+use crate::{
+    attempt::{Request, error_words},
+    client::Client,
+    guard::{AllowList, Target, TargetError},
+};
+
+/// Sends trials.
+pub struct Trials {
+    client: Client,
+    allow: Arc<AllowList>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+}
+
+/// What is to be tried.
+pub struct NewTrial {
+    /// Whose it is.
+    pub org: OrgId,
+    /// The address.
+    pub url: String,
+    /// The secret to sign with.
+    pub secret: Option<String>,
+    /// The secret before it and until when that signs, where it is being rotated.
+    pub previous_secret: Option<(String, Time)>,
+    /// The event whose sample is sent.
+    pub event: EventType,
+}
+
+/// A trial as it was sent and answered.
+pub struct Trial {
+    /// The headers that were sent, in their order.
+    pub request_headers: Vec<(&'static str, String)>,
+    /// The body that was sent.
+    pub request_body: String,
+    /// When it was sent.
+    pub started_at: Time,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+    /// The address that was dialled.
+    pub address: Option<String>,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// The headers of the answer.
+    pub response_headers: Vec<(String, String)>,
+    /// The beginning of the answer's body.
+    pub response_body: Vec<u8>,
+    /// Why it failed, in words; `None` where it was answered with 2xx.
+    pub error: Option<String>,
+}
+
+impl Trials {
+    /// Over a client; `allow` are the operator's exceptions to the address guard.
+    pub fn new(client: Client, allow: Arc<AllowList>, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>) -> Self {
+        Self { client, allow, clock, ids }
+    }
+
+    /// Whether webhooks may go to an address. The error says why not, and which setting would let them.
+    pub fn check(&self, url: &str) -> Result<(), TargetError> {
+        Target::parse(url, &self.allow).map(|_| ())
+    }
+
+    /// Sends a sample and waits for the answer, as long as webhooks do.
+    pub async fn send(&self, new: NewTrial) -> Result<Trial, TargetError> {
+        let target = Target::parse(&new.url, &self.allow)?;
+        let started_at = self.clock.now();
+        let request = Request::of(&self.delivery(new, started_at), started_at);
+        let (headers, body) = (request.header_map(), request.body.clone());
+        let outcome = self.client.post(&target, headers, body.into()).await;
+        Ok(Trial {
+            request_headers: request.headers,
+            request_body: request.body,
+            started_at,
+            duration_ms: i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX),
+            address: outcome.address.map(|address| address.to_string()),
+            error: error_words(&outcome),
+            status: outcome.status,
+            response_headers: outcome.response_headers,
+            response_body: outcome.response_body,
+        })
+    }
+
+    /// A delivery as the worker has them, of an event that did not happen.
+    fn delivery(&self, new: NewTrial, at: Time) -> Delivery {
+        let (previous_secret, previous_secret_until) = new.previous_secret.unzip();
+        let destination = Destination {
+            id: EndpointId::new(uuid::Uuid::nil()),
+            url: new.url,
+            secret: new.secret,
+            previous_secret,
+            previous_secret_until,
+        };
+        Delivery {
+            id: self.ids.id(),
+            org: new.org,
+            endpoint: Arc::new(destination),
+            event_id: self.ids.id(),
+            event: new.event.as_str().to_owned(),
+            at,
+            data: sample::data(new.event).to_string().into(),
+            attempts: 0,
+            manual_attempt: None,
+        }
+    }
+}

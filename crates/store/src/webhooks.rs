@@ -1,0 +1,244 @@
+//! What people do with webhook endpoints: make, change, rotate and delete them.
+
+use std::time::Duration;
+
+use model::{EndpointId, EventType, OrgId, Place, PlacedPage, Stamp, Time};
+
+use crate::{
+    Endpoint, EndpointState, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store, Written,
+    endpoints::{COLUMNS, insert, read},
+    idempotency,
+    list::ListQuery,
+    sources::known,
+    stamps::Stamps,
+    tx::Tx,
+    value::params,
+};
+
+/// What is to change of an endpoint; `None` stays.
+#[derive(Default)]
+pub struct EndpointChange {
+    /// Its address.
+    pub url: Option<String>,
+    /// What it is for, or that nothing is said of that.
+    pub description: Option<Option<String>>,
+    /// The events it asks for; empty for all.
+    pub events: Option<Vec<EventType>>,
+    /// Whether it is told.
+    pub state: Option<EndpointState>,
+}
+
+async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: EndpointId) -> Result<Option<Endpoint>> {
+    let sql = format!("SELECT {COLUMNS} FROM endpoints WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL");
+    tx.first(&sql, params![id, org], read).await
+}
+
+/// Writes what can change. Whoever is told in this transaction is looked up again.
+async fn write(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
+    tx.known.subscribers.remove(&org);
+    let events = endpoint.events.join(" ");
+    tx.execute(
+        "UPDATE endpoints SET url = ?3, description = ?4, events = ?5, secret = ?6, previous_secret = ?7, \
+                previous_secret_until = ?8, state = ?9, updated_at = ?10 \
+         WHERE id = ?1 AND org_id = ?2",
+        params![
+            endpoint.id,
+            org,
+            &endpoint.url,
+            &endpoint.description,
+            &events,
+            &endpoint.secret,
+            &endpoint.previous_secret,
+            endpoint.previous_secret_until,
+            endpoint.state.as_str(),
+            endpoint.updated_at,
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+impl Store {
+    /// The organization that has an endpoint: an operator names endpoints by their ids alone.
+    pub async fn org_of_endpoint(&self, id: EndpointId) -> Result<Option<OrgId>> {
+        self.peek(move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT org_id FROM endpoints WHERE id = ?1 AND deleted_at IS NULL";
+                tx.first(sql, params![id], |row| row.get()).await
+            })
+        })
+        .await
+    }
+}
+
+impl OrgStore {
+    /// Makes an endpoint, once for each idempotency key. `answer` puts it into the words that the client is answered
+    /// with, which are kept for when the request comes again.
+    pub async fn create_endpoint_once(
+        &self,
+        new: NewEndpoint,
+        description: Option<String>,
+        idempotency: Option<Idempotency>,
+        answer: impl FnOnce(&Endpoint) -> String + Send + 'static,
+    ) -> Result<Written> {
+        let (org, now) = (self.org, self.store.0.clock.now());
+        let mut endpoint = self.new_endpoint(new, description, now, Stamp::from_micros(0));
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut stamps = Stamps::take(tx, org, now).await?;
+                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                        return Ok(known);
+                    }
+                    endpoint.updated_at = stamps.next(tx).await?;
+                    endpoint.created_at = endpoint.updated_at.time();
+                    insert(tx, org, &endpoint).await?;
+                    let data = answer(&endpoint);
+                    if let Some(asked) = &idempotency {
+                        idempotency::remember(tx, org, asked, 201, &data, now).await?;
+                    }
+                    Ok(Written::Done { created: true, data })
+                })
+            })
+            .await
+    }
+
+    /// An endpoint, if the organization has it.
+    pub async fn get_endpoint(&self, id: EndpointId) -> Result<Option<Endpoint>> {
+        let org = self.org;
+        self.store.peek(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await
+    }
+
+    /// A page of the endpoints, newest first.
+    pub async fn find_endpoints(&self, page: PlacedPage) -> Result<Placed<Endpoint>> {
+        let org = self.org;
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let select = format!("SELECT {COLUMNS} FROM endpoints");
+                    let mut query = ListQuery::placed(&select, org, "created_at", &page);
+                    query.only("deleted_at IS NULL");
+                    let (sql, params) = query.finish_placed("created_at", &page);
+                    let records = tx.query(&sql, &params, read).await?;
+                    let place =
+                        |endpoint: &Endpoint| Place { at: endpoint.created_at, id: endpoint.id.uuid() };
+                    Ok(Placed::cut(records, page.limit, place))
+                })
+            })
+            .await
+    }
+
+    /// Changes an endpoint. `None` where there is none.
+    pub async fn update_endpoint(&self, id: EndpointId, change: EndpointChange) -> Result<Option<Endpoint>> {
+        let (org, now) = (self.org, self.store.0.clock.now());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut stamps = Stamps::take(tx, org, now).await?;
+                    let Some(mut endpoint) = by_id(tx, org, id).await? else { return Ok(None) };
+                    if let Some(url) = change.url {
+                        endpoint.url = url;
+                    }
+                    if let Some(description) = change.description {
+                        endpoint.description = description;
+                    }
+                    if let Some(events) = change.events {
+                        endpoint.events = events.iter().map(|event| event.as_str().to_owned()).collect();
+                    }
+                    if let Some(state) = change.state {
+                        endpoint.state = state;
+                    }
+                    endpoint.updated_at = stamps.next(tx).await?;
+                    write(tx, org, &endpoint).await?;
+                    Ok(Some(endpoint))
+                })
+            })
+            .await
+    }
+
+    /// Gives an endpoint a new secret, once for each idempotency key; the one before signs beside it for a while.
+    /// `None` where there is no such endpoint. `answer` is as in [`OrgStore::create_endpoint_once`].
+    ///
+    /// To rotate to the secret that is in use changes nothing, so that a request that is sent again does not push out
+    /// the secret that a receiver still knows.
+    pub async fn rotate_endpoint_secret(
+        &self,
+        id: EndpointId,
+        rotation: Rotation,
+        idempotency: Option<Idempotency>,
+        answer: impl FnOnce(&Endpoint) -> String + Send + 'static,
+    ) -> Result<Option<Written>> {
+        let (org, now) = (self.org, self.store.0.clock.now());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut stamps = Stamps::take(tx, org, now).await?;
+                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                        return Ok(Some(known));
+                    }
+                    let Some(mut endpoint) = by_id(tx, org, id).await? else { return Ok(None) };
+                    if endpoint.secret.as_deref() != Some(rotation.secret.as_str()) {
+                        replace_secret(&mut endpoint, rotation.secret, rotation.overlap, now);
+                        endpoint.updated_at = stamps.next(tx).await?;
+                        write(tx, org, &endpoint).await?;
+                    }
+                    let data = answer(&endpoint);
+                    if let Some(asked) = &idempotency {
+                        idempotency::remember(tx, org, asked, 200, &data, now).await?;
+                    }
+                    Ok(Some(Written::Done { created: false, data }))
+                })
+            })
+            .await
+    }
+
+    /// Ends a rotation before its time: the secret before no longer signs. `None` where there is no such endpoint.
+    pub async fn expire_previous_secret(&self, id: EndpointId) -> Result<Option<Endpoint>> {
+        let (org, now) = (self.org, self.store.0.clock.now());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut stamps = Stamps::take(tx, org, now).await?;
+                    let Some(mut endpoint) = by_id(tx, org, id).await? else { return Ok(None) };
+                    (endpoint.previous_secret, endpoint.previous_secret_until) = (None, None);
+                    endpoint.updated_at = stamps.next(tx).await?;
+                    write(tx, org, &endpoint).await?;
+                    Ok(Some(endpoint))
+                })
+            })
+            .await
+    }
+
+    /// Deletes an endpoint: what it is still owed is called off, what it was sent stays to be seen. Returns whether
+    /// there was one.
+    pub async fn delete_endpoint(&self, id: EndpointId) -> Result<bool> {
+        let (org, now) = (self.org, self.store.0.clock.now());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.known.subscribers.remove(&org);
+                    let mut stamps = Stamps::take(tx, org, now).await?;
+                    let stamp = stamps.next(tx).await?;
+                    let sql = "UPDATE endpoints SET deleted_at = ?3, updated_at = ?4, state = 'gone', secret = NULL, \
+                                   previous_secret = NULL, previous_secret_until = NULL \
+                               WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
+                    if tx.execute(sql, params![id, org, now, stamp]).await? == 0 {
+                        return Ok(false);
+                    }
+                    // Without the organization, as where an endpoint is gone: its own statement saw to that.
+                    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
+                               WHERE endpoint_id = ?1 AND due_at > 0";
+                    tx.execute(sql, params![id, now]).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+}
+
+/// An overlap needs a secret before, and lasts at least a moment.
+fn replace_secret(endpoint: &mut Endpoint, secret: String, overlap: Duration, now: Time) {
+    let before = endpoint.secret.replace(secret);
+    endpoint.previous_secret = before.filter(|_| !overlap.is_zero());
+    endpoint.previous_secret_until = endpoint.previous_secret.as_ref().map(|_| now + overlap);
+}
