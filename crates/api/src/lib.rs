@@ -10,6 +10,7 @@ mod layers;
 pub mod limit;
 pub mod openapi;
 mod scopes;
+pub mod shown;
 mod streams;
 mod v1;
 

@@ -1,23 +1,28 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
+mod deliveries;
+mod signature;
 mod sources;
+mod webhooks;
 
 use std::{io::Read, path::Path};
 
 use anyhow::{Context, bail};
-use delivery::{guard::Target, sign};
-use model::{EventType, OrgId, Scopes};
+use model::{OrgId, Scopes};
 use serde_json::json;
-use store::{ListDeliveries, NewEndpoint, NewKey, Store};
+use store::{NewKey, Store};
 
+pub(crate) use deliveries::deliveries;
+pub(crate) use signature::signature;
 pub(crate) use sources::source;
+pub(crate) use webhooks::{trigger, webhook};
 
 use crate::{
     app::World,
-    cli::{DeliveriesCommand, KeyCommand, OrgCommand, WebhookCommand},
+    cli::{KeyCommand, OrgCommand},
     config::Config,
     open_store,
-    output::{self, Shown},
+    output::Shown,
 };
 
 pub(crate) async fn org(
@@ -75,86 +80,11 @@ pub(crate) async fn key(
     Ok(())
 }
 
-pub(crate) async fn webhook(
-    config: &Config,
-    world: World,
-    shown: Shown,
-    command: WebhookCommand,
-) -> anyhow::Result<()> {
-    let store = open_store(config, &world).await?;
-    match command {
-        WebhookCommand::Create { org, url, events, secret_file, no_secret } => {
-            check_org(&store, org).await?;
-            Target::shape(&url).context("--url")?;
-            if let Err(error) = Target::parse(&url, &config.allow_list()?) {
-                // The server's own configuration decides, and may be another than this command's.
-                output::complain(&format!(
-                    "warning: by this command's configuration it would not be sent to: {error}"
-                ));
-            }
-            let secret = match (no_secret, secret_file) {
-                (true, _) => None,
-                (false, Some(path)) => Some(read_secret(&path)?),
-                (false, None) => Some(sign::generate_secret(&*world.ids)),
-            };
-            let new = NewEndpoint { url, events: parse_events(&events)?, secret };
-            let endpoint = store.org(org).create_endpoint(new).await?;
-            let mut text = format!("Endpoint {} is told of {events}", endpoint.id);
-            if let Some(secret) = &endpoint.secret {
-                text.push_str(&format!("\nIts webhooks are signed with\n  {secret}"));
-            }
-            shown.one(&json!({"id": endpoint.id, "url": endpoint.url, "secret": endpoint.secret}), &text);
-        }
-        WebhookCommand::List { org } => {
-            check_org(&store, org).await?;
-            let endpoints = store.org(org).list_endpoints().await?;
-            shown.list(endpoints.iter().map(|endpoint| {
-                let events = if endpoint.events.is_empty() { vec!["all".to_owned()] } else { endpoint.events.clone() };
-                json!({"id": endpoint.id, "url": endpoint.url, "events": events, "state": endpoint.state.as_str(),
-                    "signed": endpoint.secret.is_some(), "created_at": endpoint.created_at})
-            }));
-        }
-    }
-    Ok(())
-}
-
-pub(crate) async fn deliveries(
-    config: &Config,
-    world: World,
-    shown: Shown,
-    command: DeliveriesCommand,
-) -> anyhow::Result<()> {
-    let store = open_store(config, &world).await?;
-    let DeliveriesCommand::List { org, limit } = command;
-    check_org(&store, org).await?;
-    let deliveries = store.org(org).find_deliveries(ListDeliveries::newest(limit)).await?.records;
-    shown.list(deliveries.iter().map(|delivery| {
-        json!({"id": delivery.id, "endpoint": delivery.endpoint, "event": delivery.event,
-            "state": delivery.state.as_str(), "attempts": delivery.attempts, "next_attempt_at": delivery.due_at,
-            "last_status": delivery.last_status, "last_error": delivery.last_error,
-            "created_at": delivery.created_at})
-    }));
-    Ok(())
-}
-
 async fn check_org(store: &Store, org: OrgId) -> anyhow::Result<()> {
     if store.find_org(org).await?.is_none() {
         bail!("--org: there is no organization with the id {org}");
     }
     Ok(())
-}
-
-fn parse_events(text: &str) -> anyhow::Result<Vec<EventType>> {
-    if text.trim() == "all" {
-        return Ok(Vec::new());
-    }
-    let names = || EventType::ALL.map(EventType::as_str).join(", ");
-    text.split(',')
-        .map(|name| {
-            let event = EventType::parse(name.trim());
-            event.with_context(|| format!("--events: `{}` is none of all, {}", name.trim(), names()))
-        })
-        .collect()
 }
 
 fn read_secret(path: &Path) -> anyhow::Result<String> {

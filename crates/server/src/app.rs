@@ -82,3 +82,9 @@ fn client(config: &Config) -> anyhow::Result<(Client, Arc<AllowList>)> {
     options.timeout = Duration::from_secs(config.delivery.timeout_seconds);
     Ok((Client::new(&options)?, allow))
 }
+
+/// What sends samples, for a command that runs without a server.
+pub(crate) fn trials(config: &Config, world: &World) -> anyhow::Result<Trials> {
+    let (client, allow) = client(config)?;
+    Ok(Trials::new(client, allow, world.clock.clone(), world.ids.clone()))
+}

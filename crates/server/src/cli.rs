@@ -1,9 +1,13 @@
 //! The command line.
 
+mod webhooks;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::Platform;
+
+pub use webhooks::{DeliveriesCommand, SignatureCommand, WebhookCommand};
 
 use crate::span::Span;
 
@@ -72,6 +76,11 @@ pub enum Command {
     /// Deliveries of webhooks
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// Tell an event that did not happen, with sample data, as any other is told: for trying out what you build
+    Trigger(TriggerOptions),
+    /// Signatures of webhooks
+    #[command(subcommand)]
+    Signature(SignatureCommand),
     /// Print the description of the API (OpenAPI 3.1)
     Openapi,
 }
@@ -96,6 +105,23 @@ pub struct DemoOptions {
     /// The server that it runs.
     #[command(flatten)]
     pub serve: ServeOptions,
+}
+
+/// Options of `trigger`.
+#[derive(Args)]
+pub struct TriggerOptions {
+    /// The event's name, such as call.completed
+    #[arg(value_parser = webhooks::event)]
+    pub event: model::EventType,
+    /// The organization's id
+    #[arg(long)]
+    pub org: model::OrgId,
+    /// Only this endpoint is told
+    #[arg(long, value_name = "ID")]
+    pub webhook: Option<model::EndpointId>,
+    /// A field of the event's data and what it is to say, such as caller_name=Dave; once for each
+    #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = webhooks::field)]
+    pub fields: Vec<(String, serde_json::Value)>,
 }
 
 /// Organizations.
@@ -253,47 +279,4 @@ pub enum SourceCommand {
 fn outcome(word: &str) -> Result<store::Outcome, String> {
     let names = || store::Outcome::ALL.map(store::Outcome::as_str).join(", ");
     store::Outcome::parse(word).ok_or_else(|| format!("there are {}", names()))
-}
-
-/// Webhook endpoints.
-#[derive(Subcommand)]
-pub enum WebhookCommand {
-    /// Make an endpoint
-    Create {
-        /// The organization's id
-        #[arg(long)]
-        org: model::OrgId,
-        /// Its address
-        #[arg(long)]
-        url: String,
-        /// The events it is told of, separated by commas, or `all`
-        #[arg(long)]
-        events: String,
-        /// A file with the secret to sign with, `-` for standard input; one is made up without
-        #[arg(long, value_name = "FILE", conflicts_with = "no_secret")]
-        secret_file: Option<PathBuf>,
-        /// Do not sign
-        #[arg(long)]
-        no_secret: bool,
-    },
-    /// List an organization's endpoints
-    List {
-        /// The organization's id
-        #[arg(long)]
-        org: model::OrgId,
-    },
-}
-
-/// Deliveries.
-#[derive(Subcommand)]
-pub enum DeliveriesCommand {
-    /// List an organization's newest deliveries
-    List {
-        /// The organization's id
-        #[arg(long)]
-        org: model::OrgId,
-        /// How many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        limit: u32,
-    },
 }

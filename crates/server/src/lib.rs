@@ -48,6 +48,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Source(command) => admin::source(&config, world, shown, command).await,
             Command::Webhook(command) => admin::webhook(&config, world, shown, command).await,
             Command::Deliveries(command) => admin::deliveries(&config, world, shown, command).await,
+            Command::Trigger(options) => admin::trigger(&config, world, shown, options).await,
+            Command::Signature(command) => admin::signature(&world, shown, command),
             Command::Openapi => {
                 output::say(&api::openapi::rendered());
                 Ok(())

@@ -30,6 +30,11 @@ impl Shown {
         }
     }
 
+    /// Shows a record: as text a line for each field.
+    pub fn record(self, value: &serde_json::Value) {
+        self.one(value, &fields(value));
+    }
+
     /// Shows a list: as text a table with a line each.
     pub fn list(self, rows: impl Iterator<Item = serde_json::Value>) {
         let rows: Vec<serde_json::Value> = rows.collect();
@@ -41,18 +46,28 @@ impl Shown {
     }
 }
 
-fn table(rows: &[serde_json::Value]) {
-    let objects: Vec<_> = rows.iter().filter_map(serde_json::Value::as_object).collect();
-    let Some(first) = objects.first() else { return };
-    let heads: Vec<&String> = first.keys().collect();
-    let cell = |value: &serde_json::Value| match value {
+/// A record as text, a line for each field.
+pub fn fields(record: &serde_json::Value) -> String {
+    let lines =
+        record.as_object().into_iter().flatten().map(|(name, value)| format!("{name}: {}", cell(value)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn cell(value: &serde_json::Value) -> String {
+    match value {
         serde_json::Value::Null => "-".to_owned(),
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Array(items) => {
             items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(",")
         }
         other => other.to_string(),
-    };
+    }
+}
+
+fn table(rows: &[serde_json::Value]) {
+    let objects: Vec<_> = rows.iter().filter_map(serde_json::Value::as_object).collect();
+    let Some(first) = objects.first() else { return };
+    let heads: Vec<&String> = first.keys().collect();
     let lines: Vec<Vec<String>> = std::iter::once(heads.iter().map(|head| (*head).clone()).collect())
         .chain(objects.iter().map(|object| heads.iter().map(|head| cell(&object[*head])).collect()))
         .collect();

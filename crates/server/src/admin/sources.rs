@@ -126,13 +126,7 @@ impl Desk<'_> {
             "url": self.url(source), "settings": source.settings, "signs_with": own_secret(source.platform),
             "previous_secret_until": until, "created_at": source.created_at, "updated_at": source.updated_at,
             "last_message_at": last_message_at});
-        let lines = value.as_object().into_iter().flatten().map(|(name, value)| match value {
-            Value::String(text) => format!("{name}: {text}"),
-            Value::Null => format!("{name}: -"),
-            other => format!("{name}: {other}"),
-        });
-        let text = lines.collect::<Vec<_>>().join("\n");
-        self.shown.one(&value, &text);
+        self.shown.record(&value);
     }
 
     async fn update(

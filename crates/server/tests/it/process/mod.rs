@@ -12,3 +12,4 @@ mod secrets;
 mod server;
 mod single;
 mod sources;
+mod webhooks;

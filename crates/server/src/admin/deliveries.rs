@@ -1,0 +1,134 @@
+//! The operator's commands on deliveries.
+
+use anyhow::{Context, bail};
+use model::{DeliveryId, OrgId, Page};
+use serde_json::{Value, json};
+use store::{ListDeliveries, Resent, Store};
+
+use crate::{
+    admin::check_org,
+    app::World,
+    cli::DeliveriesCommand,
+    config::Config,
+    open_store,
+    output::{self, Shown},
+};
+
+pub(crate) async fn deliveries(
+    config: &Config,
+    world: World,
+    shown: Shown,
+    command: DeliveriesCommand,
+) -> anyhow::Result<()> {
+    let store = open_store(config, &world).await?;
+    match command {
+        DeliveriesCommand::List { org, webhook, event, state, call, since, until, limit } => {
+            let list = ListDeliveries {
+                page: Page { limit, before: None, since },
+                until,
+                endpoint: webhook,
+                event: event.map(|event| event.as_str().to_owned()),
+                state,
+                call,
+                ..ListDeliveries::newest(limit)
+            };
+            list_deliveries(&store, shown, org, list).await
+        }
+        DeliveriesCommand::Get { id } => get_delivery(&store, shown, id).await,
+        DeliveriesCommand::Resend { id } => resend_delivery(&store, shown, id).await,
+    }
+}
+
+async fn list_deliveries(
+    store: &Store,
+    shown: Shown,
+    org: OrgId,
+    list: ListDeliveries,
+) -> anyhow::Result<()> {
+    check_org(store, org).await?;
+    let deliveries = store.org(org).find_deliveries(list).await?.records;
+    shown.list(deliveries.iter().map(|delivery| {
+        json!({"id": delivery.id, "endpoint": delivery.endpoint, "event": delivery.event,
+            "state": delivery.state.as_str(), "attempts": delivery.attempts, "next_attempt_at": delivery.due_at,
+            "last_status": delivery.last_status, "last_error": delivery.last_error,
+            "created_at": delivery.created_at})
+    }));
+    Ok(())
+}
+
+async fn get_delivery(store: &Store, shown: Shown, id: DeliveryId) -> anyhow::Result<()> {
+    let org = org_of(store, id).await?;
+    let detail = store.org(org).get_delivery(id).await?.with_context(|| no_delivery(id))?;
+    let value = api::shown::delivery(detail, org);
+    let mut summary = value.clone();
+    let attempts = summary.as_object_mut().and_then(|fields| fields.shift_remove("attempts"));
+    let mut blocks = vec![output::fields(&summary)];
+    for attempt in attempts.iter().filter_map(Value::as_array).flatten() {
+        blocks.push(format!(
+            "try {}, {}\n{}",
+            attempt["number"],
+            word(&attempt["trigger"]),
+            exchange(attempt)
+        ));
+    }
+    shown.one(&value, &blocks.join("\n\n"));
+    Ok(())
+}
+
+async fn resend_delivery(store: &Store, shown: Shown, id: DeliveryId) -> anyhow::Result<()> {
+    let org = org_of(store, id).await?;
+    match store.org(org).resend_delivery(id, None, |_| String::new()).await? {
+        Some(Resent::Done(_)) => {}
+        Some(Resent::UnderWay) => bail!("delivery {id} is being sent, or is about to be"),
+        Some(Resent::NoEndpoint) => bail!("the endpoint of delivery {id} was deleted"),
+        None => bail!(no_delivery(id)),
+    }
+    let text = format!("Delivery {id} is due now; a running server sends it within 15 s");
+    shown.one(&json!({"id": id, "resent": true}), &text);
+    Ok(())
+}
+
+async fn org_of(store: &Store, id: DeliveryId) -> anyhow::Result<OrgId> {
+    store.org_of_delivery(id).await?.with_context(|| no_delivery(id))
+}
+
+fn no_delivery(id: DeliveryId) -> String {
+    format!("there is no delivery with the id {id}")
+}
+
+/// A request and its answer as text, as `curl --verbose` shows them: `>` was sent and `<` was answered.
+pub(super) fn exchange(shown: &Value) -> String {
+    let (request, response) = (&shown["request"], &shown["response"]);
+    let mut lines = vec![format!("> {} {}", word(&request["method"]), word(&request["url"]))];
+    lines.extend(header_lines('>', request));
+    lines.extend(body_lines('>', &request["body"]));
+    if !response.is_null() {
+        lines.push(format!("< {}", response["status"]));
+        lines.extend(header_lines('<', response));
+        lines.extend(body_lines('<', &response["body"]));
+        lines.extend(body_lines('<', &response["body_base64"]));
+    }
+    let by = shown["address"].as_str().map(|address| format!(" by {address}")).unwrap_or_default();
+    let how = shown["error"].as_str().map_or("delivered".to_owned(), |error| format!("failed: {error}"));
+    lines.push(format!(
+        "{how}, after {} ms{by}, begun at {}",
+        shown["duration_ms"],
+        word(&shown["started_at"])
+    ));
+    lines.join("\n")
+}
+
+fn header_lines(mark: char, side: &Value) -> impl Iterator<Item = String> {
+    let headers = side["headers"].as_array().into_iter().flatten();
+    headers.map(move |header| format!("{mark} {}: {}", word(&header["name"]), word(&header["value"])))
+}
+
+fn body_lines(mark: char, body: &Value) -> impl Iterator<Item = String> {
+    let text = body.as_str().filter(|text| !text.is_empty());
+    let lines = text.into_iter().flat_map(str::lines).map(move |line| format!("{mark} {line}"));
+    text.map(|_| mark.to_string()).into_iter().chain(lines)
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
+}

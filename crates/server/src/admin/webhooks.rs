@@ -1,0 +1,313 @@
+//! The operator's commands on webhook endpoints, and the one that tells a sample.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, bail};
+use delivery::{NewTrial, guard::Target, sign};
+use ingest::Ingest;
+use model::{EndpointId, EventType, OrgId, sample};
+use serde_json::{Value, json};
+use store::{Endpoint, EndpointChange, EndpointState, NewEndpoint, NewEvent, Rotation, Store, Written};
+
+use crate::{
+    admin::{check_org, deliveries::exchange, read_secret},
+    app::{self, World},
+    cli::{TriggerOptions, WebhookCommand},
+    config::Config,
+    open_store,
+    output::{self, Shown},
+};
+
+/// What the commands share.
+struct Desk<'a> {
+    config: &'a Config,
+    world: World,
+    shown: Shown,
+    store: Store,
+}
+
+pub(crate) async fn webhook(
+    config: &Config,
+    world: World,
+    shown: Shown,
+    command: WebhookCommand,
+) -> anyhow::Result<()> {
+    let store = open_store(config, &world).await?;
+    let desk = Desk { config, world, shown, store };
+    match command {
+        WebhookCommand::Create { org, url, events, secret_file, no_secret } => {
+            let secret = desk.secret(secret_file.as_deref(), no_secret)?;
+            desk.create(org, url, &events, secret).await
+        }
+        WebhookCommand::List { org } => desk.list(org).await,
+        WebhookCommand::Get { id } => desk.get(id).await,
+        WebhookCommand::Update { id, url, events, description } => {
+            anyhow::ensure!(
+                url.is_some() || events.is_some() || description.is_some(),
+                "nothing is to be changed: give --url, --events or --description"
+            );
+            let events = events.map(|events| parse_events(&events)).transpose()?;
+            let description = description.map(|text| Some(text).filter(|text| !text.trim().is_empty()));
+            desk.update(id, EndpointChange { url, description, events, state: None }).await
+        }
+        WebhookCommand::Pause { id } => desk.turn(id, EndpointState::Paused).await,
+        WebhookCommand::Enable { id } => desk.turn(id, EndpointState::Enabled).await,
+        WebhookCommand::Delete { id } => desk.delete(id).await,
+        WebhookCommand::RotateSecret { id, expire_previous: true, .. } => desk.expire_previous(id).await,
+        WebhookCommand::RotateSecret { id, secret_file, overlap, no_overlap, .. } => {
+            let overlap = if no_overlap { Duration::ZERO } else { overlap.0 };
+            desk.rotate(id, secret_file.as_deref(), overlap).await
+        }
+        WebhookCommand::Test { id: Some(id), event, .. } => desk.test(id, event).await,
+        WebhookCommand::Test { id: None, url, org, event, secret_file, no_secret } => {
+            let (url, org) = url.zip(org).context("give an endpoint's id, or --url and --org")?;
+            let given = no_secret || secret_file.is_some();
+            let secret = desk.secret(secret_file.as_deref(), no_secret)?;
+            desk.test_address(org, url, event, secret, if given { Origin::Given } else { Origin::MadeUp })
+                .await
+        }
+    }
+}
+
+/// The longest time that a rotated secret may still sign.
+const LONGEST_OVERLAP: Duration = Duration::from_secs(7 * 86_400);
+
+/// The longest description, in characters.
+const LONGEST_DESCRIPTION: usize = 500;
+
+/// Where a secret comes from: one that was made up is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Given,
+    MadeUp,
+}
+
+impl Desk<'_> {
+    async fn create(
+        &self,
+        org: OrgId,
+        url: String,
+        events: &str,
+        secret: Option<String>,
+    ) -> anyhow::Result<()> {
+        check_org(&self.store, org).await?;
+        self.check_url(&url)?;
+        let new = NewEndpoint { url, events: parse_events(events)?, secret };
+        let endpoint = self.store.org(org).create_endpoint(new).await?;
+        let mut text = format!("Endpoint {} is told of {events}", endpoint.id);
+        if let Some(secret) = &endpoint.secret {
+            text.push_str(&format!("\nIts webhooks are signed with\n  {secret}"));
+        }
+        self.shown.one(&json!({"id": endpoint.id, "url": endpoint.url, "secret": endpoint.secret}), &text);
+        Ok(())
+    }
+
+    async fn list(&self, org: OrgId) -> anyhow::Result<()> {
+        check_org(&self.store, org).await?;
+        let endpoints = self.store.org(org).list_endpoints().await?;
+        self.shown.list(endpoints.iter().map(|endpoint| {
+            json!({"id": endpoint.id, "url": endpoint.url, "events": events_of(endpoint),
+                "state": endpoint.state.as_str(), "signed": endpoint.secret.is_some(),
+                "created_at": endpoint.created_at})
+        }));
+        Ok(())
+    }
+
+    async fn get(&self, id: EndpointId) -> anyhow::Result<()> {
+        let (_, endpoint) = self.find(id).await?;
+        self.show(&endpoint);
+        Ok(())
+    }
+
+    fn show(&self, endpoint: &Endpoint) {
+        let now = self.world.clock.now();
+        let until = endpoint.previous_secret_until.filter(|until| *until > now);
+        self.shown.record(&json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
+            "events": events_of(endpoint), "state": endpoint.state.as_str(), "signed": endpoint.secret.is_some(),
+            "previous_secret_until": until, "created_at": endpoint.created_at, "updated_at": endpoint.updated_at}));
+    }
+
+    async fn update(&self, id: EndpointId, change: EndpointChange) -> anyhow::Result<()> {
+        let (org, _) = self.find(id).await?;
+        if let Some(url) = &change.url {
+            self.check_url(url)?;
+        }
+        let description = change.description.as_ref().and_then(Option::as_deref).unwrap_or_default();
+        anyhow::ensure!(
+            description.chars().count() <= LONGEST_DESCRIPTION,
+            "--description: {LONGEST_DESCRIPTION} characters at most"
+        );
+        let changed = self.store.org(org).update_endpoint(id, change).await?;
+        self.show(&changed.with_context(|| no_endpoint(id))?);
+        Ok(())
+    }
+
+    async fn turn(&self, id: EndpointId, state: EndpointState) -> anyhow::Result<()> {
+        self.update(id, EndpointChange { state: Some(state), ..EndpointChange::default() }).await
+    }
+
+    async fn delete(&self, id: EndpointId) -> anyhow::Result<()> {
+        let (org, _) = self.find(id).await?;
+        anyhow::ensure!(self.store.org(org).delete_endpoint(id).await?, no_endpoint(id));
+        let text = format!("Endpoint {id} is deleted; its deliveries stay to be seen");
+        self.shown.one(&json!({"id": id, "deleted": true}), &text);
+        Ok(())
+    }
+
+    async fn rotate(
+        &self,
+        id: EndpointId,
+        secret_file: Option<&Path>,
+        overlap: Duration,
+    ) -> anyhow::Result<()> {
+        anyhow::ensure!(overlap <= LONGEST_OVERLAP, "--overlap: 7d at most");
+        let (org, before) = self.find(id).await?;
+        let secret = match secret_file {
+            Some(path) => read_secret(path)?,
+            None => sign::generate_secret(&*self.world.ids),
+        };
+        let until = (!overlap.is_zero() && before.secret.is_some()).then(|| self.world.clock.now() + overlap);
+        let rotation = Rotation { secret: secret.clone(), overlap };
+        let rotated =
+            self.store.org(org).rotate_endpoint_secret(id, rotation, None, |_| String::new()).await?;
+        let Some(Written::Done { .. }) = rotated else { bail!(no_endpoint(id)) };
+        let mut text = format!("Endpoint {id} has a new secret");
+        if secret_file.is_none() {
+            text.push_str(&format!("\n  {secret}"));
+        }
+        text.push_str(&match until {
+            Some(until) => format!(
+                "\nThe one before signs too until {until}; X-InboundFlow-Signature, which holds one signature, stays on it"
+            ),
+            None => "\nIt signs alone from now on".to_owned(),
+        });
+        self.shown.one(&json!({"id": id, "secret": secret, "previous_secret_until": until}), &text);
+        Ok(())
+    }
+
+    async fn expire_previous(&self, id: EndpointId) -> anyhow::Result<()> {
+        let (org, _) = self.find(id).await?;
+        let changed = self.store.org(org).expire_previous_secret(id).await?;
+        changed.with_context(|| no_endpoint(id))?;
+        let value = json!({"id": id, "secret": null, "previous_secret_until": null});
+        self.shown.one(&value, &format!("Only the newest secret of endpoint {id} signs from now on"));
+        Ok(())
+    }
+
+    async fn test(&self, id: EndpointId, event: Option<EventType>) -> anyhow::Result<()> {
+        let (org, endpoint) = self.find(id).await?;
+        let first = endpoint.events.first().and_then(|name| EventType::parse(name));
+        let new = NewTrial {
+            org,
+            url: endpoint.url,
+            secret: endpoint.secret,
+            previous_secret: endpoint.previous_secret.zip(endpoint.previous_secret_until),
+            event: event.or(first).unwrap_or(EventType::CallCompleted),
+        };
+        self.send(new, None).await
+    }
+
+    async fn test_address(
+        &self,
+        org: OrgId,
+        url: String,
+        event: Option<EventType>,
+        secret: Option<String>,
+        origin: Origin,
+    ) -> anyhow::Result<()> {
+        check_org(&self.store, org).await?;
+        let made_up = secret.clone().filter(|_| origin == Origin::MadeUp);
+        let event = event.unwrap_or(EventType::CallCompleted);
+        self.send(NewTrial { org, url, secret, previous_secret: None, event }, made_up).await
+    }
+
+    async fn send(&self, new: NewTrial, made_up: Option<String>) -> anyhow::Result<()> {
+        let (event, url) = (new.event, new.url.clone());
+        let trial = app::trials(self.config, &self.world)?.send(new).await?;
+        let error = trial.error.clone();
+        let value = api::shown::trial(event, url, made_up.clone(), trial);
+        let mut text = exchange(&value);
+        if let Some(secret) = made_up {
+            text.push_str(&format!("\nIt is signed with the secret\n  {secret}"));
+        }
+        self.shown.one(&value, &text);
+        // What it was told stands above: here it is only that it failed.
+        anyhow::ensure!(error.is_none(), "the webhook was not taken");
+        Ok(())
+    }
+
+    fn secret(&self, file: Option<&Path>, no_secret: bool) -> anyhow::Result<Option<String>> {
+        Ok(match (no_secret, file) {
+            (true, _) => None,
+            (false, Some(path)) => Some(read_secret(path)?),
+            (false, None) => Some(sign::generate_secret(&*self.world.ids)),
+        })
+    }
+
+    /// The server's own configuration decides where webhooks may go, and may be another than this command's.
+    fn check_url(&self, url: &str) -> anyhow::Result<()> {
+        Target::shape(url).context("--url")?;
+        if let Err(error) = Target::parse(url, &self.config.allow_list()?) {
+            output::complain(&format!(
+                "warning: by this command's configuration it would not be sent to: {error}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// An endpoint by its id alone: an operator sees every organization's.
+    async fn find(&self, id: EndpointId) -> anyhow::Result<(OrgId, Endpoint)> {
+        let org = self.store.org_of_endpoint(id).await?.with_context(|| no_endpoint(id))?;
+        let endpoint = self.store.org(org).get_endpoint(id).await?;
+        Ok((org, endpoint.with_context(|| no_endpoint(id))?))
+    }
+}
+
+/// Tells an event that did not happen.
+pub(crate) async fn trigger(
+    config: &Config,
+    world: World,
+    shown: Shown,
+    options: TriggerOptions,
+) -> anyhow::Result<()> {
+    let store = open_store(config, &world).await?;
+    let TriggerOptions { event, org, webhook, fields } = options;
+    check_org(&store, org).await?;
+    let data = sample::data_with(event, fields).map_err(|why| anyhow::anyhow!("--set: {why}"))?;
+    let records = store.org(org);
+    if let Some(id) = webhook {
+        let found = records.get_endpoint(id).await?;
+        found.with_context(|| format!("--webhook: {}", no_endpoint(id)))?;
+    }
+    let rules = Ingest::new(store, world.clock, world.ids, config.completion_wait()).rules();
+    let sample = NewEvent { event, call_id: None, data: data.to_string() };
+    let told = records.tell_sample(sample, webhook, rules).await?;
+    let value = json!({"id": told.id, "event": event, "deliveries": told.deliveries});
+    let text = format!(
+        "Event {} is told to {} endpoints; a running server sends it within 15 s",
+        told.id, told.deliveries
+    );
+    shown.one(&value, &text);
+    Ok(())
+}
+
+fn no_endpoint(id: EndpointId) -> String {
+    format!("there is no endpoint with the id {id}")
+}
+
+fn events_of(endpoint: &Endpoint) -> Value {
+    if endpoint.events.is_empty() { json!(["all"]) } else { json!(endpoint.events) }
+}
+
+fn parse_events(text: &str) -> anyhow::Result<Vec<EventType>> {
+    if text.trim() == "all" {
+        return Ok(Vec::new());
+    }
+    let names = || EventType::ALL.map(EventType::as_str).join(", ");
+    text.split(',')
+        .map(|name| {
+            let event = EventType::parse(name.trim());
+            event.with_context(|| format!("--events: `{}` is none of all, {}", name.trim(), names()))
+        })
+        .collect()
+}
