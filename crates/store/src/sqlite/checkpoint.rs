@@ -41,12 +41,10 @@ impl Checkpoints {
     /// Says that something was committed.
     pub(super) fn committed(&self, connection: &Connection) {
         if self.nearly_done.swap(false, Ordering::Relaxed) {
-            for reader in &self.readers {
-                // One that is reading now is not waited for: the log becomes long again, and it's tried again.
-                if let Some(mut held) = reader.try_lock() {
-                    held.let_go();
-                }
-            }
+            // A snapshot taken before the end would keep the log as it is, one taken after it does not. One who is
+            // reading now is not waited for: the next time may do.
+            let mut held: Vec<_> = self.readers.iter().filter_map(Reader::try_lock).collect();
+            held.iter_mut().for_each(|reader| reader.let_go());
             checkpoint(connection);
         }
         let rows = connection.total_changes();
@@ -92,4 +90,50 @@ fn checkpoint(connection: &Connection) -> i64 {
         tracing::warn!(%error, "the write-ahead log could not be moved into the database; trying again later");
         0
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{generation::Generations, open_reader, open_writer};
+
+    #[test]
+    fn a_held_snapshot_does_not_keep_the_log_from_beginning_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("test.db");
+        let writer = open_writer(&path).expect("a connection");
+        writer.execute_batch("CREATE TABLE t (body TEXT); INSERT INTO t VALUES ('first')").expect("a table");
+        let reader = Reader::new(open_reader(&path).expect("a connection"));
+        let checkpoints = Checkpoints {
+            wanted: bounded(1).0,
+            rows: Cell::new(0),
+            readers: vec![reader.clone()],
+            nearly_done: Arc::default(),
+        };
+        let generations = Generations::open(&path).expect("the log's index");
+        let look = || -> i64 {
+            let mut held = reader.lock();
+            let connection = held.snapshot(generations.now()).expect("a snapshot");
+            connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("a count")
+        };
+        let write = || {
+            writer.execute("INSERT INTO t VALUES (printf('%.*c', 8000, 'x'))", []).expect("a row");
+            checkpoints.committed(&writer);
+        };
+
+        for _ in 0..100 {
+            write();
+        }
+        assert_eq!(look(), 101);
+        assert!(checkpoint(&writer) > 100, "the snapshot is held, so the log goes on");
+        write();
+        assert!(checkpoint(&writer) > 100);
+
+        checkpoints.nearly_done.store(true, Ordering::Relaxed);
+        write();
+        assert!(checkpoint(&writer) > 100, "this was the last step");
+        write();
+        assert!(checkpoint(&writer) < 10, "the log began anew");
+        assert_eq!(look(), 104);
+    }
 }
