@@ -1,12 +1,15 @@
 //! `/ingest`: where voice platforms send their webhooks.
 
 use ::ingest::{Answer, Request};
-use axum::extract::State;
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    AppState,
+    AppState, answers,
     envelope::One,
     error::{ApiError, Code},
     extract::{BODY_LIMIT, BaseUrl, read_body},
@@ -27,6 +30,10 @@ pub(crate) struct Receipt {
 ///
 /// The address of a source, to be set in the platform. The request is verified by that platform's own scheme over
 /// its exact bytes. When it is answered with 200, it is kept durably, whatever it says.
+///
+/// A message that asks something (Vapi's `tool-calls` and `assistant-request`, Retell's `call_inbound` and their like) is
+/// passed on as it came to the address in the source's setting `answers.url`, and answered with what that answers. Where
+/// none is set, or it gives no answer in time that the platform could use, the answer says so in the platform's form.
 #[utoipa::path(post, path = "/ingest/{platform}/{source_id}", tag = "Ingest", security(()),
     params(
         ("platform" = String, Path, description = "The platform, such as `vapi` or `twilio`."),
@@ -35,7 +42,7 @@ pub(crate) struct Receipt {
     request_body(content = Option<serde_json::Value>, content_type = "application/json",
         description = "The platform's own message, in its own format."),
     responses(
-        (status = 200, description = "The message is kept.", body = crate::openapi::OneOf<Receipt>),
+        (status = 200, description = "The message is kept. One that asks something is answered in its platform's own form.", body = crate::openapi::OneOf<Receipt>),
         (status = 401, response = crate::openapi::Unauthorized),
         (status = 404, response = crate::openapi::NotFound),
         (status = 413, response = crate::openapi::PayloadTooLarge),
@@ -45,7 +52,7 @@ pub(crate) async fn receive_message(
     State(state): State<AppState>,
     path: crate::extract::IngestPath,
     request: axum::extract::Request,
-) -> Result<One<Receipt>, ApiError> {
+) -> Result<Response, ApiError> {
     receive(&state, &path, request).await
 }
 
@@ -61,7 +68,7 @@ pub(crate) async fn receive_message(
     request_body(content = Option<serde_json::Value>, content_type = "application/json",
         description = "The platform's own message, in its own format."),
     responses(
-        (status = 200, description = "The message is kept.", body = crate::openapi::OneOf<Receipt>),
+        (status = 200, description = "The message is kept. One that asks something is answered in its platform's own form.", body = crate::openapi::OneOf<Receipt>),
         (status = 401, response = crate::openapi::Unauthorized),
         (status = 404, response = crate::openapi::NotFound),
         (status = 413, response = crate::openapi::PayloadTooLarge),
@@ -71,7 +78,7 @@ pub(crate) async fn receive_message_with_secret(
     State(state): State<AppState>,
     path: crate::extract::IngestPath,
     request: axum::extract::Request,
-) -> Result<One<Receipt>, ApiError> {
+) -> Result<Response, ApiError> {
     receive(&state, &path, request).await
 }
 
@@ -79,7 +86,7 @@ async fn receive(
     state: &AppState,
     path: &crate::extract::IngestPath,
     request: axum::extract::Request,
-) -> Result<One<Receipt>, ApiError> {
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let body = read_body(body, BODY_LIMIT).await?;
     // The address that the platform was told to post to.
@@ -89,8 +96,10 @@ async fn receive(
         Request { url: &url, path_secret: path.secret.as_deref(), headers: &parts.headers, body: &body };
     match state.ingest.receive(&path.platform, path.source, &request).await? {
         Answer::Kept(received) => {
-            Ok(One::new(Receipt { received: true, outcome: received.outcome.as_str() }))
+            let receipt = Receipt { received: true, outcome: received.outcome.as_str() };
+            Ok(One::new(receipt).into_response())
         }
+        Answer::Asked(asked) => Ok(answers::answer(state, &asked, &parts.headers, body.clone()).await),
         Answer::Rejected(reason) => Err(ApiError::new(Code::Unauthorized, format!("Not accepted: {reason}"))),
         Answer::UnknownSource => Err(ApiError::not_found("source")),
     }

@@ -1,5 +1,6 @@
 //! The HTTP interface: `/v1` for clients, `/ingest` for voice platforms, `/openapi.json`, and whether we are well.
 
+mod answers;
 mod auth;
 mod envelope;
 mod error;
@@ -27,6 +28,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::limit::Limits;
 pub use crate::{
+    answers::Answerer,
     error::{ApiError, Code},
     streams::Streams,
     v1::event_types::{EventTypeRecord, event_types},
@@ -44,6 +46,8 @@ pub struct Shared {
     pub ingest: Arc<Ingest>,
     /// Sends webhooks that somebody wants to try.
     pub trials: Trials,
+    /// Answers what platforms ask.
+    pub answerer: Answerer,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -91,10 +95,10 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::preview::preview_message))
         .routes(routes!(v1::sources::get_source, v1::sources::update_source, v1::sources::delete_source))
         .routes(routes!(v1::sources::rotate_source_secret))
-        .routes(routes!(v1::messages::list_source_messages))
-        .routes(routes!(v1::messages::get_source_message))
-        .routes(routes!(v1::messages::reprocess_source_message))
-        .routes(routes!(v1::messages::reprocess_source_messages))
+        .routes(routes!(v1::source_events::list_source_events))
+        .routes(routes!(v1::source_events::get_source_event))
+        .routes(routes!(v1::source_events::reprocess_source_event))
+        .routes(routes!(v1::source_events::reprocess_source_events))
         .routes(routes!(v1::webhooks::list_webhooks, v1::webhooks::create_webhook))
         .routes(routes!(v1::webhook_tests::test_unsaved_webhook))
         .routes(routes!(

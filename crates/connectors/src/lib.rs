@@ -9,12 +9,16 @@ mod captured;
 mod conversation;
 mod custom;
 mod elevenlabs;
+#[cfg(test)]
+mod guide;
 mod keyed;
 mod livekit;
 mod plain;
 mod preview;
+mod question;
 mod read;
 mod retell;
+mod settings;
 mod signature;
 mod synthflow;
 mod telnyx;
@@ -25,7 +29,11 @@ mod vapi;
 use model::{Change, Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
-pub use preview::{Missed, Preview, PreviewChange, facts_json, preview};
+pub use crate::{
+    preview::{Missed, Preview, PreviewChange, facts_json, preview},
+    question::{Expects, Question, Reply},
+    settings::answers_url,
+};
 
 /// The connector of a platform; `None` for what is written through our own API.
 pub fn connector(platform: Platform) -> Option<&'static dyn Connector> {
@@ -80,6 +88,12 @@ pub trait Connector: Send + Sync {
     /// Fields that are unknown or of a surprising type count as absent, and an event that says nothing of a call
     /// has no changes. Only a body that cannot be one of the platform's at all is an error.
     fn parse(&self, settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable>;
+
+    /// What a request asks that was parsed like this, where the platform waits for an answer and goes by it. `None`
+    /// for messages that only tell something: they are answered with any 200.
+    fn question(&self, _settings: &Value, _request: &Request<'_>, _parsed: &Parsed) -> Option<Question> {
+        None
+    }
 
     /// For platforms that put recordings into bodies: takes the body of a request with these headers apart as it
     /// arrives. `None` for the others, whose bodies are small enough to be held.

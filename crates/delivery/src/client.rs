@@ -58,6 +58,17 @@ impl ClientOptions {
     }
 }
 
+/// How long a request may take, and how much of its answer is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How long it may take in all, the answer's body included.
+    pub timeout: Duration,
+    /// How much of the answer's body is read, in bytes. Who sends more is cut off.
+    pub read_bytes: usize,
+    /// How much of the answer's body is kept, in bytes.
+    pub kept_bytes: usize,
+}
+
 /// Why a [`Client`] cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -94,7 +105,7 @@ pub struct Outcome {
     pub status: Option<u16>,
     /// The answer's header lines, names in lower case, at most 16 KiB of them.
     pub response_headers: Vec<(String, String)>,
-    /// The beginning of the answer's body, at most 16 KiB.
+    /// The beginning of the answer's body: at most 16 KiB, unless more was asked for.
     pub response_body: Vec<u8>,
     /// The address that was dialled, where it is known.
     pub address: Option<SocketAddr>,
@@ -144,11 +155,23 @@ impl Client {
 
     /// Posts a body. Whatever happens is told by the outcome.
     pub async fn post(&self, target: &Target, headers: HeaderMap, body: Bytes) -> Outcome {
+        let usual = Bounds { timeout: self.timeout, read_bytes: READ_BYTES, kept_bytes: KEPT_BYTES };
+        self.post_within(target, headers, body, usual).await
+    }
+
+    /// Posts a body, with bounds of one's own to how long it may take and how much of the answer counts.
+    pub async fn post_within(
+        &self,
+        target: &Target,
+        headers: HeaderMap,
+        body: Bytes,
+        bounds: Bounds,
+    ) -> Outcome {
         let request = self.http.post(target.url().clone()).headers(headers).body(body);
         let watch = stopwatch();
         let mut outcome = Outcome::default();
         let (result, resolved) =
-            noting(tokio::time::timeout(self.timeout, exchange(request, &mut outcome))).await;
+            noting(tokio::time::timeout(bounds.timeout, exchange(request, &mut outcome, bounds))).await;
         outcome.duration = watch.elapsed();
 
         let phase = if outcome.status.is_some() { Phase::Body } else { Phase::Answer };
@@ -156,7 +179,7 @@ impl Client {
         outcome.error = match result {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(cause::of(&error, phase, &dialled, target, self)),
-            Err(_) => Some(Cause::Timeout { phase, after: self.timeout }),
+            Err(_) => Some(Cause::Timeout { phase, after: bounds.timeout }),
         };
         if let [only] = dialled[..] {
             outcome.address.get_or_insert(only);
@@ -174,21 +197,25 @@ fn stopwatch() -> Instant {
 }
 
 /// Sends the request and reads the answer into the outcome, which keeps what came before an error or a timeout.
-async fn exchange(request: reqwest::RequestBuilder, outcome: &mut Outcome) -> reqwest::Result<()> {
+async fn exchange(
+    request: reqwest::RequestBuilder,
+    outcome: &mut Outcome,
+    bounds: Bounds,
+) -> reqwest::Result<()> {
     let mut response = request.send().await?;
     outcome.status = Some(response.status().as_u16());
     outcome.address = response.remote_addr();
     outcome.response_headers = kept_headers(response.headers());
-    read_body(&mut response, &mut outcome.response_body).await
+    read_body(&mut response, &mut outcome.response_body, bounds).await
 }
 
-async fn read_body(response: &mut Response, kept: &mut Vec<u8>) -> reqwest::Result<()> {
+async fn read_body(response: &mut Response, kept: &mut Vec<u8>, bounds: Bounds) -> reqwest::Result<()> {
     let mut read = 0;
-    while read < READ_BYTES
+    while read < bounds.read_bytes
         && let Some(chunk) = response.chunk().await?
     {
         read += chunk.len();
-        let room = KEPT_BYTES.saturating_sub(kept.len());
+        let room = bounds.kept_bytes.saturating_sub(kept.len());
         kept.extend(chunk.iter().take(room));
     }
     Ok(())

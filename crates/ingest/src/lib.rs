@@ -21,7 +21,7 @@ pub use connectors::Request;
 pub use crate::{
     decide::decide,
     merge::merge,
-    receive::{Answer, Ingest},
+    receive::{Answer, Asked, Ingest},
     reprocess::{Batch, Rejected, Reprocessed},
 };
 

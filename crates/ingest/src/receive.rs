@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use connectors::{Connector, Parsed, Request, Secrets};
+use connectors::{Connector, Parsed, Question, Request, Secrets};
 use http::HeaderMap;
-use model::{Clock, Completion, IdGen, SourceId, Time};
+use model::{Clock, Completion, IdGen, InboxId, SourceId, Time};
 use sha2::{Digest, Sha256};
 use store::{Incoming, Reading, Received, Rules, Source, Store};
 use tokio::sync::Notify;
@@ -28,14 +28,29 @@ pub struct Ingest {
 }
 
 /// What a platform is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Answer {
-    /// The message is kept, durably.
+    /// The message is kept, durably, and only told something.
     Kept(Received),
+    /// The message is kept, durably, and asks something: the platform waits.
+    Asked(Box<Asked>),
     /// The sender is not proven, and why.
     Rejected(String),
     /// There is no such source.
     UnknownSource,
+}
+
+/// A message that asks something, and by whom it is to be answered.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The message in the inbox.
+    pub message: InboxId,
+    /// Its source, whose settings may say who answers.
+    pub source: Arc<Source>,
+    /// What it asks.
+    pub question: Question,
+    /// When it arrived.
+    pub received_at: Time,
 }
 
 /// How many rejected messages of a source are kept in a minute: enough to see what is wrong, too few to fill a disk.
@@ -71,7 +86,7 @@ impl Ingest {
             return Ok(Answer::UnknownSource);
         };
         let now = self.clock.now();
-        let (reading, event_id) = reading(connector, &source, request, now);
+        let Understood { reading, event_id, question } = reading(connector, &source, request, now);
         if let Reading::Rejected(reason) = &reading {
             tracing::warn!(source = %id, reason, "source {id} sent a message whose sender is not proven");
             if !self.may_keep_rejection(id, now) {
@@ -79,8 +94,9 @@ impl Ingest {
             }
         }
         let waits = waits(&reading);
+        let id = self.ids.id();
         let message = Incoming {
-            id: self.ids.id(),
+            id,
             received_at: now,
             headers: kept_headers(request.headers, &source),
             body: request.body.to_vec(),
@@ -91,9 +107,12 @@ impl Ingest {
         if waits {
             self.wake();
         }
-        Ok(match received.outcome {
-            store::Outcome::Rejected => Answer::Rejected(received.reason.unwrap_or_default()),
-            _ => Answer::Kept(received),
+        Ok(match (received.outcome, question) {
+            (store::Outcome::Rejected, _) => Answer::Rejected(received.reason.unwrap_or_default()),
+            (_, None) => Answer::Kept(received),
+            (_, Some(question)) => {
+                Answer::Asked(Box::new(Asked { message: id, source, question, received_at: now }))
+            }
         })
     }
 
@@ -108,36 +127,53 @@ impl Ingest {
     }
 }
 
-/// What a message says, and the platform's id of it.
-fn reading(
-    connector: &dyn Connector,
-    source: &Source,
-    request: &Request<'_>,
-    now: Time,
-) -> (Reading, Option<String>) {
+/// What a connector understood of a message.
+pub(crate) struct Understood {
+    pub(crate) reading: Reading,
+    /// The platform's id of it.
+    pub(crate) event_id: Option<String>,
+    /// What it asks.
+    question: Option<Question>,
+}
+
+impl Understood {
+    fn nothing(reading: Reading) -> Self {
+        Self { reading, event_id: None, question: None }
+    }
+}
+
+fn reading(connector: &dyn Connector, source: &Source, request: &Request<'_>, now: Time) -> Understood {
     let secrets = Secrets { current: &source.secret, previous: source.previous_secret_at(now) };
     if let Err(rejection) = connector.verify(&secrets, &source.settings, request, now) {
-        return (Reading::Rejected(rejection.to_string()), None);
+        return Understood::nothing(Reading::Rejected(rejection.to_string()));
     }
     read_by(connector, source, request)
 }
 
-/// What a message says by today's connector and settings, whoever sent it, and the platform's id of it.
-pub(crate) fn read(source: &Source, request: &Request<'_>) -> (Reading, Option<String>) {
+/// What a message says by today's connector and settings, whoever sent it.
+pub(crate) fn read(source: &Source, request: &Request<'_>) -> Understood {
     match connectors::connector(source.platform) {
         Some(connector) => read_by(connector, source, request),
-        None => (Reading::Unreadable("this source has no webhooks".into()), None),
+        None => Understood::nothing(Reading::Unreadable("this source has no webhooks".into())),
     }
 }
 
-fn read_by(connector: &dyn Connector, source: &Source, request: &Request<'_>) -> (Reading, Option<String>) {
+fn read_by(connector: &dyn Connector, source: &Source, request: &Request<'_>) -> Understood {
     // A parser that panics must cost nobody a message: it is kept, and a better parser can read it.
-    match catch_unwind(AssertUnwindSafe(|| connector.parse(&source.settings, request))) {
-        Ok(Ok(Parsed { event, event_id, external_id, changes })) => {
-            (Reading::Read { event, external_id, changes }, event_id)
+    let understood = catch_unwind(AssertUnwindSafe(|| {
+        let parsed = connector.parse(&source.settings, request)?;
+        let question = connector.question(&source.settings, request, &parsed);
+        Ok::<_, connectors::Unreadable>((parsed, question))
+    }));
+    match understood {
+        Ok(Ok((Parsed { event, event_id, external_id, changes }, question))) => {
+            Understood { reading: Reading::Read { event, external_id, changes }, event_id, question }
         }
-        Ok(Err(unreadable)) => (Reading::Unreadable(unreadable.to_string()), None),
-        Err(_) => (Reading::Unreadable("the connector panicked on this body; please report it".into()), None),
+        Ok(Err(unreadable)) => Understood::nothing(Reading::Unreadable(unreadable.to_string())),
+        Err(_) => {
+            let why = "the connector panicked on this body; please report it";
+            Understood::nothing(Reading::Unreadable(why.into()))
+        }
     }
 }
 

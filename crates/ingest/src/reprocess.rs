@@ -12,7 +12,7 @@ use store::{MessageRange, Outcome, Reading, Received, Reread, Source, StoredMess
 
 use crate::{
     Ingest,
-    receive::{fingerprint, read, waits},
+    receive::{Understood, fingerprint, read, waits},
 };
 
 /// What to do with messages whose sender was not proven.
@@ -125,7 +125,9 @@ fn reread(source: &Source, message: &StoredMessage) -> Reread {
             None,
         )
     } else {
-        read(source, &request)
+        // What it asked is long over.
+        let Understood { reading, event_id, .. } = read(source, &request);
+        (reading, event_id)
     };
     let fingerprint = fingerprint(event_id.as_deref().map_or(&message.body, str::as_bytes));
     let note = was_rejected.then(|| {

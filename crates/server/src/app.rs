@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{
-    AppState, Streams,
+    Answerer, AppState, Streams,
     limit::{Limits, Shared},
 };
 use delivery::{
@@ -47,6 +47,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     let World { clock, ids } = world.clone();
     let ingest = Ingest::new(store.clone(), clock.clone(), ids.clone(), config.completion_wait());
     let (client, allow) = client(config)?;
+    let answerer = Answerer::new(client.clone(), allow.clone());
     let options = Options {
         slots: SLOTS,
         under_way_per_endpoint: UNDER_WAY_PER_ENDPOINT,
@@ -63,6 +64,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     let state = AppState::new(api::Shared {
         store,
         ingest: Arc::new(ingest),
+        answerer,
         trials,
         streams: Streams::default(),
         event_types: api::event_types(),

@@ -241,8 +241,8 @@ pub enum SourceCommand {
         #[arg(long, conflicts_with = "overlap")]
         no_overlap: bool,
     },
-    /// List the newest messages that arrived at a source, and what became of them
-    Messages {
+    /// List the newest events that arrived at a source, and what became of them
+    Events {
         /// The source's id
         #[arg(long)]
         source: model::SourceId,
@@ -253,24 +253,24 @@ pub enum SourceCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// Read messages again, with today's connector and settings; what was told is not told twice
+    /// Read events again, with today's connector and settings; what was told is not told twice
     Reprocess {
         /// The source's id
         #[arg(long)]
         source: model::SourceId,
-        /// Only this message
+        /// Only this event
         #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until", "outcome"])]
-        message: Option<model::InboxId>,
-        /// Only messages that arrived after this, such as 2026-02-24T21:00:00Z
+        event: Option<model::InboxId>,
+        /// Only those that arrived after this, such as 2026-02-24T21:00:00Z
         #[arg(long, value_name = "TIME")]
         since: Option<model::Time>,
-        /// Only messages that arrived before this
+        /// Only those that arrived before this
         #[arg(long, value_name = "TIME")]
         until: Option<model::Time>,
         /// Only those that became this; all but the rejected ones without it
         #[arg(long, value_parser = outcome)]
         outcome: Option<store::Outcome>,
-        /// Take rejected messages for the platform's all the same
+        /// Take rejected ones for the platform's all the same
         #[arg(long)]
         accept_rejected: bool,
     },

@@ -3,7 +3,7 @@
 use model::{CallId, Change, InboxId, OrgId, Place, PlacedPage, SourceId, Time};
 
 use crate::{
-    OrgStore, Placed, Received, Result,
+    AnswerSummary, OrgStore, Placed, Received, Result, answers,
     list::ListQuery,
     tx::Tx,
     value::{Cells, params},
@@ -134,6 +134,8 @@ pub struct MessageSummary {
     pub call_id: Option<CallId>,
     /// The length of the body that is kept, in bytes.
     pub size: i64,
+    /// What it was answered, where it asked something.
+    pub answer: Option<AnswerSummary>,
 }
 
 /// A message with all that is kept of it. It has no `Debug`: neither bodies nor headers belong in a log.
@@ -145,6 +147,8 @@ pub struct StoredMessage {
     pub headers: Vec<(String, String)>,
     /// Its body, as it arrived. Empty where a rejected message was too long to be kept with it.
     pub body: Vec<u8>,
+    /// The body of what it was answered, where it asked something; of a long one the beginning.
+    pub answer_body: Option<Vec<u8>>,
 }
 
 /// How many rejected messages of a source are kept. They are kept because a secret that was set up wrong must not
@@ -223,7 +227,13 @@ fn read_summary(row: &mut Cells<'_>) -> Result<MessageSummary> {
         reason: row.get()?,
         call_id: row.get()?,
         size: row.get()?,
+        answer: answers::read_summary(row)?,
     })
+}
+
+/// The beginning of a query for summaries, with more cells behind theirs.
+fn select_summary(more: &str) -> String {
+    format!("SELECT {SUMMARY}, {}{more} FROM inbox {}", answers::SUMMARY, answers::JOIN)
 }
 
 impl OrgStore {
@@ -233,8 +243,7 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let select = format!("SELECT {SUMMARY} FROM inbox");
-                    let mut query = ListQuery::placed(&select, org, "received_at", &list.page);
+                    let mut query = ListQuery::placed(&select_summary(""), org, "received_at", &list.page);
                     query.add("source_id = ", list.source.into());
                     if let Some(outcome) = list.outcome {
                         // The word and not a parameter, so that its index is used.
@@ -258,14 +267,14 @@ impl OrgStore {
         self.store
             .peek(move |tx| {
                 Box::pin(async move {
-                    let sql = format!(
-                        "SELECT {SUMMARY}, headers, body FROM inbox WHERE id = ?1 AND org_id = ?2 AND source_id = ?3"
-                    );
+                    let select = select_summary(", headers, body, a.answer_body");
+                    let sql = format!("{select} WHERE id = ?1 AND org_id = ?2 AND source_id = ?3");
                     tx.first(&sql, params![id, org, source], |row| {
                         Ok(StoredMessage {
                             summary: read_summary(row)?,
                             headers: row.json("headers")?,
                             body: row.get()?,
+                            answer_body: row.get()?,
                         })
                     })
                     .await

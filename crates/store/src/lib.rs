@@ -6,6 +6,7 @@
 
 mod accept;
 mod admin;
+mod answers;
 mod appointments;
 mod assistants;
 mod calls;
@@ -47,6 +48,7 @@ use model::{Clock, IdGen, OrgId, SourceId};
 pub use crate::{
     accept::{Decision, OrgSettings, Received, Rules, Situation, Written},
     admin::Organization,
+    answers::{AnswerSummary, AnsweredBy, KeptAnswer},
     appointments::ListAppointments,
     assistants::ListAssistants,
     calls::{CallDetail, ListCalls, ListedCall},

@@ -11,7 +11,7 @@ use crate::{
     extract::Json,
     openapi::{self, OneOf},
     v1::{
-        messages::MessageOutcome,
+        source_events_body::MessageOutcome,
         sources_body::{SourcePlatform, check_settings},
     },
 };

@@ -1,5 +1,6 @@
 //! The bodies of `/v1/sources`: what is asked of a source, and how one is shown.
 
+use delivery::guard::Target;
 use model::{Platform, SourceId, Stamp, Time};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
@@ -55,7 +56,8 @@ pub(crate) struct NewSourceBody {
     /// The secret that the platform signs with. One is made up where there is none, for platforms that take ours.
     #[schema(max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
     pub secret: Option<String>,
-    /// How the platform signs, where that can be chosen, and for `custom` the mapping of its messages.
+    /// How the platform signs, where that can be chosen; `answers.url`, the address that answers what the platform asks; and
+    /// for `custom` the mapping of its messages.
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Value>,
 }
@@ -239,9 +241,11 @@ pub(crate) fn check_settings(platform: Platform, settings: &Value) -> Result<(),
         return Err(wrong("settings", "must be an object"));
     }
     match connectors::connector(platform) {
-        Some(connector) => connector.check_settings(settings).map_err(|why| wrong("settings", &why)),
-        None => Err(wrong("platform", "has no webhooks")),
+        Some(connector) => connector.check_settings(settings).map_err(|why| wrong("settings", &why))?,
+        None => return Err(wrong("platform", "has no webhooks")),
     }
+    let Some(url) = connectors::answers_url(settings) else { return Ok(()) };
+    Target::shape(url).map_err(|why| wrong("settings", &format!("settings.answers.url: {why}")))
 }
 
 pub(crate) fn wrong(field: &str, why: &str) -> ApiError {

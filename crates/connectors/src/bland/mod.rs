@@ -7,7 +7,7 @@ use model::{Completion, Platform, Stage, Time};
 use serde_json::Value;
 
 use crate::{
-    Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read,
+    Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
     signature::{self, Algorithm},
 };
 
@@ -55,13 +55,7 @@ impl Connector for Bland {
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {
-        match settings {
-            Value::Null => Ok(()),
-            Value::Object(fields) => fields.keys().next().map_or(Ok(()), |name| {
-                Err(format!("settings.{name} is not a setting: Bland sources have none"))
-            }),
-            _ => Err("settings must be an object".into()),
-        }
+        settings::known(settings, "Bland", &[]).map(drop)
     }
 
     fn parse(&self, _settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable> {

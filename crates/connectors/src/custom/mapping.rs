@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use model::{CallStatus, Change, Completion, Facts, Message, Platform, Stage, Transfer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     fields::{self, Fields},
@@ -13,7 +13,7 @@ use super::{
     value::{Paths, Scope, When, Words},
     word,
 };
-use crate::{Connector, Parsed, Request, Unreadable, connector, read};
+use crate::{Connector, Parsed, Question, Request, Unreadable, connector, read, settings::ANSWERS};
 
 /// How a body is read that is written in our own words, for those who can choose what they send.
 const DEFAULT: &str = include_str!("default.json");
@@ -23,7 +23,7 @@ const OWN: [&str; 9] =
     ["event", "event_id", "at", "call_id", "events", "status", "fields", "messages", "tools"];
 
 /// The other settings.
-const OTHERS: [&str; 5] = ["auth", "like", "root", "only", "booking_tools"];
+const OTHERS: [&str; 6] = ["auth", "like", "root", "only", "booking_tools", ANSWERS];
 
 /// The name under which bookings are known.
 const BOOKING: &str = "book_appointment";
@@ -96,7 +96,17 @@ impl Mapping {
             booking_tools: object.read("booking_tools", list)?.unwrap_or_default(),
         };
         mapping.check(&object)?;
+        mapping.check_answers(object.get(ANSWERS).map_or(&Value::Null, |node| node.value))?;
         Ok(mapping)
+    }
+
+    /// Only a platform asks, so these messages have to be like those of one that does.
+    fn check_answers(&self, answers: &Value) -> Result<(), String> {
+        match self.like {
+            _ if answers.is_null() => Ok(()),
+            Some(like) => like.check_settings(&json!({ ANSWERS: answers })),
+            None => Err("settings.answers does not go without `like`: the platform that asks".into()),
+        }
     }
 
     /// What no setting by itself can be wrong about.
@@ -146,6 +156,17 @@ impl Mapping {
         }?;
         let changes = parsed.changes.into_iter().map(|change| self.with_bookings(change));
         Ok(Parsed { changes: changes.collect(), ..parsed })
+    }
+
+    /// What a request asks: what the platform would ask that it is like.
+    pub(super) fn question(&self, request: &Request<'_>, parsed: &Parsed) -> Option<Question> {
+        let like = self.like?;
+        if self.root.is_none() {
+            return like.question(&Value::Null, request, parsed);
+        }
+        let body = read::body(request.body).ok()?;
+        let inner = self.rooted(&body).ok()?.to_string();
+        like.question(&Value::Null, &Request { body: inner.as_bytes(), ..*request }, parsed)
     }
 
     /// The part of a body that is the platform's message. It may be JSON that somebody put into text.

@@ -15,12 +15,12 @@ use std::cell::RefCell;
 use model::{Platform, Time};
 use serde_json::Value;
 
-use crate::{Connector, Missed, Parsed, Rejection, Request, Secrets, Unreadable};
+use crate::{Connector, Missed, Parsed, Question, Rejection, Request, Secrets, Unreadable};
 use auth::Auth;
 use mapping::Mapping;
 
 /// The connector for any other platform. Its settings, all of which may be left out but `call_id` and either `status`
-/// or `events`, as soon as there is any but the first five:
+/// or `events`, as soon as there is any but the first six:
 ///
 /// - `auth`: how a request proves where it comes from, see [`Auth`];
 /// - `like`: a platform whose messages these are like; what the settings find is put in the place of what that
@@ -28,6 +28,7 @@ use mapping::Mapping;
 /// - `root`: the path of the platform's message, where something wraps it. All other paths begin there;
 /// - `only`: `{path: words}`; a message is read where each path has one of its words, and else only kept;
 /// - `booking_tools`: the names of tools that book appointments;
+/// - `answers`: `{url}`, who answers what the platform asks that these messages are like;
 /// - `event`, `event_id`, `call_id`: the paths of these;
 /// - `at`: when the message was made, which orders messages of the same stage;
 /// - `events`: `{event: status}` or `{event: {status, stage, complete, transfer}}`; others are only kept. Without a
@@ -70,6 +71,11 @@ impl Connector for Custom {
 
     fn parse(&self, settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable> {
         mapping(settings)?.parse(request, None)
+    }
+
+    fn question(&self, settings: &Value, request: &Request<'_>, parsed: &Parsed) -> Option<Question> {
+        // The mapping is read once more only where there is somebody to ask.
+        settings["like"].as_str().and_then(|_| mapping(settings).ok())?.question(request, parsed)
     }
 }
 

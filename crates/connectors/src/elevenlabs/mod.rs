@@ -10,7 +10,8 @@ use model::{Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
 use crate::{
-    Connector, LargeBody, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, signature::Tolerance,
+    Connector, LargeBody, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
+    signature::Tolerance,
 };
 
 const SIGNATURE: &str = "elevenlabs-signature";
@@ -46,13 +47,7 @@ impl Connector for ElevenLabs {
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {
-        match settings {
-            Value::Null => Ok(()),
-            Value::Object(fields) => fields.keys().next().map_or(Ok(()), |name| {
-                Err(format!("settings.{name} is not a setting: ElevenLabs sources have none"))
-            }),
-            _ => Err("settings must be an object".into()),
-        }
+        settings::known(settings, "ElevenLabs", &[]).map(drop)
     }
 
     fn parse(&self, _settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable> {

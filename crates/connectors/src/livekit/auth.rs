@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    Rejection, Request, Secrets, plain, read,
+    Rejection, Request, Secrets, plain, read, settings,
     signature::{self, Algorithm},
 };
 
@@ -31,14 +31,9 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads them. The error names the field.
     pub(super) fn read(settings: &Value) -> Result<Self, String> {
-        let fields = match settings {
-            Value::Null => return Ok(Self { api_key: None }),
-            Value::Object(fields) => fields,
-            _ => return Err("settings must be an object".into()),
+        let Some(fields) = settings::known(settings, "LiveKit", &["api_key"])? else {
+            return Ok(Self { api_key: None });
         };
-        if let Some(name) = fields.keys().find(|name| *name != "api_key") {
-            return Err(format!("settings.{name} is not a setting: LiveKit sources have `api_key`"));
-        }
         match fields.get("api_key") {
             None | Some(Value::Null) => Ok(Self { api_key: None }),
             Some(value) => match read::text(value) {

@@ -3,11 +3,14 @@
 mod status;
 mod wire;
 
+use std::time::Duration;
+
 use model::{Completion, Facts, Platform, Stage, Time, Transfer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read,
+    Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, question, read,
+    settings::{self, ANSWERS},
     signature::{self, Algorithm, Tolerance},
 };
 
@@ -15,6 +18,15 @@ const SIGNATURE: &str = "x-retell-signature";
 
 /// What Retell's own SDK allows.
 const TOLERANCE: Tolerance = Tolerance { seconds: 5 * 60 };
+
+/// What we call what Retell posts to a custom function of the assistant, which has no name of its own.
+const CUSTOM_FUNCTION: &str = "custom_function";
+
+/// How long Retell waits to be told what to do with a call or chat that comes in, before it asks again.
+const INBOUND_WITHIN: Duration = Duration::from_secs(10);
+
+/// Retell waits two minutes for a function where nothing else is set; nobody wants to hear that much silence.
+const FUNCTION_WITHIN: Duration = Duration::from_secs(20);
 
 /// The connector for Retell AI.
 pub(crate) struct Retell;
@@ -55,13 +67,7 @@ impl Connector for Retell {
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {
-        match settings {
-            Value::Null => Ok(()),
-            Value::Object(fields) => fields.keys().next().map_or(Ok(()), |name| {
-                Err(format!("settings.{name} is not a setting: Retell sources have none"))
-            }),
-            _ => Err("settings must be an object".into()),
-        }
+        settings::known(settings, "Retell", &[ANSWERS]).map(drop)
     }
 
     fn parse(&self, _settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable> {
@@ -69,14 +75,11 @@ impl Connector for Retell {
         let call = &body["call"];
         let external_id = read::id(&call["call_id"]);
         let Some(event) = read::text(&body["event"]) else {
-            // What Retell posts to a custom function of the assistant, should somebody have pointed one here.
+            // A custom function of the assistant.
             return match (read::text(&body["name"]), body["args"].is_object()) {
-                (Some(_), true) => Ok(Parsed {
-                    event: "custom_function".into(),
-                    event_id: None,
-                    external_id,
-                    changes: vec![],
-                }),
+                (Some(_), true) => {
+                    Ok(Parsed { event: CUSTOM_FUNCTION.into(), event_id: None, external_id, changes: vec![] })
+                }
                 _ => Err(Unreadable::new("event is missing")),
             };
         };
@@ -86,6 +89,19 @@ impl Connector for Retell {
         let external_id = external_id.ok_or_else(|| Unreadable::new("call.call_id is missing"))?;
         let change = said.into_change(external_id.clone(), read::time(&body["event_timestamp"]));
         Ok(Parsed { event, event_id: None, external_id: Some(external_id), changes: vec![change] })
+    }
+
+    /// An empty object takes the call as the number is set up in Retell: with its own agent, or not at all.
+    fn question(&self, _settings: &Value, _request: &Request<'_>, parsed: &Parsed) -> Option<Question> {
+        match parsed.event.as_str() {
+            asked @ ("call_inbound" | "chat_inbound") => {
+                Some(Question::json(INBOUND_WITHIN, &json!({ asked: {} })))
+            }
+            CUSTOM_FUNCTION => {
+                Some(Question::in_words(FUNCTION_WITHIN, question::error).expecting_anything())
+            }
+            _ => None,
+        }
     }
 }
 

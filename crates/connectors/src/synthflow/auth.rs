@@ -2,12 +2,13 @@
 
 use base64::Engine;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     Rejection, Request, Secrets,
     keyed::BASE64,
     plain, read,
+    settings::{self, ANSWERS},
     signature::{self, Algorithm},
 };
 
@@ -31,14 +32,9 @@ pub(super) enum Scheme {
 impl Scheme {
     /// Reads a source's settings. The error names the field.
     pub(super) fn from_settings(settings: &Value) -> Result<Self, String> {
-        let fields = match settings {
-            Value::Null => &Map::new(),
-            Value::Object(fields) => fields,
-            _ => return Err("settings must be an object".into()),
+        let Some(fields) = settings::known(settings, "Synthflow", &["auth", ANSWERS])? else {
+            return Ok(Self::Any {});
         };
-        if let Some(name) = fields.keys().find(|name| *name != "auth") {
-            return Err(format!("settings.{name} is not a setting: Synthflow sources have `auth`"));
-        }
         match fields.get("auth") {
             None | Some(Value::Null) => Ok(Self::Any {}),
             Some(Value::Object(auth)) => plain::from_fields(auth),

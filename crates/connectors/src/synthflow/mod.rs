@@ -5,16 +5,21 @@ mod auth;
 mod status;
 mod wire;
 
-use model::{CallStatus, Completion, Platform, Stage, Time};
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::{Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read};
+use model::{CallStatus, Completion, Platform, Stage, Time};
+use serde_json::{Value, json};
+
+use crate::{Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
 
 /// Synthflow's name for the message in its documentation; the message itself has none.
 const POST_CALL: &str = "post-call";
 
 /// The question that an incoming call begins with.
 const INBOUND: &str = "inbound";
+
+/// How long Synthflow waits for the answer before it asks again.
+const INBOUND_WITHIN: Duration = Duration::from_secs(10);
 
 /// The connector for Synthflow.
 pub(crate) struct Synthflow;
@@ -56,6 +61,12 @@ impl Connector for Synthflow {
         let change = said(&body).into_change(external_id.clone(), None);
         let external_id = Some(external_id);
         Ok(Parsed { event: POST_CALL.into(), event_id: None, external_id, changes: vec![change] })
+    }
+
+    /// An empty agent lets the call go on with the one that the number has. An empty object would end it.
+    fn question(&self, _settings: &Value, _request: &Request<'_>, parsed: &Parsed) -> Option<Question> {
+        let go_on = || json!({"call_inbound": {"override_model_id": ""}});
+        (parsed.event == INBOUND).then(|| Question::json(INBOUND_WITHIN, &go_on()))
     }
 }
 

@@ -6,11 +6,17 @@ mod settings;
 mod status;
 mod wire;
 
+use std::time::Duration;
+
 use model::{Completion, Platform, Stage, Time, Transfer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::settings::Settings;
-use crate::{Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read};
+use crate::{Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
+
+/// How long Telnyx waits to be told an assistant's variables, unless the assistant has another
+/// `dynamic_variables_webhook_timeout_ms`. Its pages say one second and one and a half: the shorter is safe.
+const VARIABLES_WITHIN: Duration = Duration::from_secs(1);
 
 /// The connector for Telnyx.
 ///
@@ -63,6 +69,12 @@ impl Connector for Telnyx {
             external_id.ok_or_else(|| Unreadable::new("data.payload.call_session_id is missing"))?;
         let change = said.into_change(external_id.clone(), read::time(&data["occurred_at"]));
         Ok(Parsed { event, event_id, external_id: Some(external_id), changes: vec![change] })
+    }
+
+    /// Without variables, the assistant's own defaults stand.
+    fn question(&self, _settings: &Value, _request: &Request<'_>, parsed: &Parsed) -> Option<Question> {
+        (parsed.event == "assistant.initialization")
+            .then(|| Question::json(VARIABLES_WITHIN, &json!({"dynamic_variables": {}})))
     }
 }
 

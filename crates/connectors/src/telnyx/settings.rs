@@ -4,6 +4,8 @@ use model::Direction;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::settings::{self, ANSWERS};
+
 /// A Telnyx source's settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Settings {
@@ -15,14 +17,9 @@ pub(super) struct Settings {
 impl Settings {
     /// `null` and `{}` are the defaults.
     pub(super) fn read(settings: &Value) -> Result<Self, String> {
-        let fields = match settings {
-            Value::Null => return Ok(Self::default()),
-            Value::Object(fields) => fields,
-            _ => return Err("settings must be an object".into()),
+        let Some(fields) = settings::known(settings, "Telnyx", &["direction", ANSWERS])? else {
+            return Ok(Self::default());
         };
-        if let Some(name) = fields.keys().find(|name| *name != "direction") {
-            return Err(format!("settings.{name} is not a setting: Telnyx sources have direction"));
-        }
         let direction = match fields.get("direction") {
             None | Some(Value::Null) => None,
             Some(direction) => Some(read_direction(direction)?),

@@ -2,6 +2,7 @@
 
 mod auth;
 mod event_stream;
+mod question;
 mod status;
 mod wire;
 
@@ -9,7 +10,11 @@ use model::{Change, Completion, Platform, Stage, Time, Transfer};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use crate::{Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, signature};
+use crate::{
+    Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read,
+    settings::{self, ANSWERS},
+    signature,
+};
 
 /// The same for all attempts to deliver one callback.
 const IDEMPOTENCY_TOKEN: &str = "i-twilio-idempotency-token";
@@ -39,13 +44,7 @@ impl Connector for Twilio {
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {
-        match settings {
-            Value::Null => Ok(()),
-            Value::Object(fields) => fields.keys().next().map_or(Ok(()), |name| {
-                Err(format!("settings.{name} is not a setting: Twilio sources have none"))
-            }),
-            _ => Err("settings must be an object".into()),
-        }
+        settings::known(settings, "Twilio", &[ANSWERS]).map(drop)
     }
 
     fn parse(&self, _settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable> {
@@ -59,6 +58,13 @@ impl Connector for Twilio {
             body if body["CallSid"].is_string() => callback(&body, token),
             body => event_stream::parse(&body, token),
         }
+    }
+
+    fn question(&self, _settings: &Value, request: &Request<'_>, parsed: &Parsed) -> Option<Question> {
+        if parsed.event != CALL_STATUS || is_json(request) {
+            return None;
+        }
+        question::question(&form(request.body))
     }
 }
 
@@ -100,12 +106,15 @@ fn callback(parameters: &Value, event_id: Option<String>) -> Result<Parsed, Unre
     })
 }
 
+/// What we call the callbacks about a call.
+const CALL_STATUS: &str = "call-status";
+
 /// Twilio does not name its callbacks, so the names are ours.
 fn kind(parameters: &Value) -> String {
     let has = |name: &str| read::text(&parameters[name]).is_some();
     let kind = match () {
         () if has("RecordingStatus") => "recording",
-        () if has("CallStatus") => "call-status",
+        () if has("CallStatus") => CALL_STATUS,
         () => "callback",
     };
     kind.into()

@@ -9,6 +9,7 @@ use crate::{
     Rejection, Request, Secrets,
     keyed::Keyed,
     plain::{self, Bearer},
+    settings::{self, ANSWERS},
     signature,
 };
 
@@ -29,14 +30,9 @@ pub(super) enum Auth {
 impl Auth {
     /// Reads a source's settings. The error names the field.
     pub(super) fn from_settings(settings: &Value) -> Result<Self, String> {
-        let fields = match settings {
-            Value::Null => return Ok(Self::Any {}),
-            Value::Object(fields) => fields,
-            _ => return Err("settings must be an object".into()),
+        let Some(fields) = settings::known(settings, "Vapi", &["auth", ANSWERS])? else {
+            return Ok(Self::Any {});
         };
-        if let Some(name) = fields.keys().find(|name| *name != "auth") {
-            return Err(format!("settings.{name} is not a setting: Vapi sources have `auth`"));
-        }
         let auth = match fields.get("auth") {
             None | Some(Value::Null) => return Ok(Self::Any {}),
             Some(Value::Object(auth)) => plain::from_fields::<Self>(auth)?,

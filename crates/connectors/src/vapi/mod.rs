@@ -1,13 +1,14 @@
 //! Vapi: its ways to prove where a request comes from, and what each of its events says of a call.
 
 mod auth;
+mod question;
 mod status;
 mod wire;
 
 use model::{Completion, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
-use crate::{Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read};
+use crate::{Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
 
 /// The connector for Vapi.
 pub(crate) struct Vapi;
@@ -40,12 +41,22 @@ impl Connector for Vapi {
         }
         let event = read::text(&message["type"]).ok_or_else(|| Unreadable::new("message.type is missing"))?;
         let external_id = read::id(&message["call"]["id"]);
-        let Some(said) = said(&event, message) else {
+        // A chat asks as a call does, and there is none: it wants its answer all the same.
+        let is_of_chat = external_id.is_none() && question::is_asked_by(&event);
+        let Some(said) = said(&event, message).filter(|_| !is_of_chat) else {
             return Ok(Parsed { event, event_id: None, external_id, changes: vec![] });
         };
         let external_id = external_id.ok_or_else(|| Unreadable::new("message.call.id is missing"))?;
         let change = said.into_change(external_id.clone(), read::time(&message["timestamp"]));
         Ok(Parsed { event, event_id: None, external_id: Some(external_id), changes: vec![change] })
+    }
+
+    fn question(&self, _settings: &Value, request: &Request<'_>, parsed: &Parsed) -> Option<Question> {
+        if !question::is_asked_by(&parsed.event) {
+            return None;
+        }
+        let body = read::body(request.body).ok()?;
+        question::question(&parsed.event, &body["message"])
     }
 }
 

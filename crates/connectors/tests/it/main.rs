@@ -5,8 +5,10 @@ mod custom;
 mod elevenlabs;
 mod elevenlabs_audio;
 mod expected;
+mod invariants;
 mod livekit;
 mod properties;
+mod questions;
 mod retell;
 mod synthflow;
 mod telnyx;
@@ -89,5 +91,18 @@ fn every_platform_but_our_own_api_has_a_connector() {
     for platform in Platform::ALL {
         let known = connector(platform).map(|connector| connector.platform());
         assert_eq!(known, (platform != Platform::Api).then_some(platform));
+    }
+}
+
+/// The fuzzer begins with the messages, and whoever sets a source up with the page.
+#[test]
+fn every_platform_has_a_folder_of_messages_and_a_page() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for platform in Platform::ALL.into_iter().filter(|platform| *platform != Platform::Api) {
+        let word = platform.as_str();
+        let messages = std::fs::read_dir(root.join("fixtures").join(word));
+        assert!(messages.is_ok_and(|mut files| files.next().is_some()), "fixtures/{word} has messages");
+        let page = root.join(format!("../../docs/platforms/{word}.md"));
+        assert!(page.is_file(), "docs/platforms/{word}.md is there");
     }
 }

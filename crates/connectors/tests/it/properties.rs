@@ -6,7 +6,7 @@ use model::{Platform, Time};
 use proptest::{collection, prelude::*, sample};
 use serde_json::Value;
 
-use super::{Fixture, all_fixtures, of, parse};
+use super::{Fixture, all_fixtures, invariants, of, parse};
 
 /// Without these a body is no message, or nobody knows of which call.
 fn needed(platform: Platform) -> &'static [&'static str] {
@@ -22,6 +22,12 @@ fn needed(platform: Platform) -> &'static [&'static str] {
         Platform::Custom => super::custom::NEEDED,
         Platform::Api => &[],
     }
+}
+
+/// Whether a fixture asks something, whatever else is in it.
+fn asks(name: &str) -> bool {
+    let asking = ["tool-calls", "assistant-request", "call_inbound", "custom_function"];
+    asking.contains(&name) || ["assistant.initialization", "inbound"].contains(&name)
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -79,6 +85,12 @@ proptest! {
         let parsed = parse(platform, body.to_string().as_bytes());
         if !place.is_empty() && !needed(platform).contains(&place.as_str()) {
             let parsed = parsed.expect("still a message");
+            invariants::check(&parsed);
+            let headers = HeaderMap::new();
+            let text = body.to_string();
+            let question = of(platform).question(&Value::Null, &super::request(&headers, text.as_bytes()), &parsed);
+            question.iter().for_each(invariants::check_question);
+            prop_assert_eq!(question.is_some(), asks(name), "{} of {}", place, name);
             prop_assert_eq!(&parsed.external_id, &whole.external_id, "{} of {}", place, name);
             prop_assert_eq!(parsed.event, whole.event);
             // Another status is another event of its kind.
@@ -91,12 +103,12 @@ proptest! {
     #[test]
     fn arbitrary_bytes_are_read_or_refused(bytes in collection::vec(any::<u8>(), 0..512), cut in any::<sample::Index>()) {
         for Fixture { platform, body, .. } in all_fixtures() {
-            let _ = parse(*platform, &bytes);
+            parse(*platform, &bytes).iter().for_each(invariants::check);
             let mut body = body.as_bytes().to_vec();
             let at = cut.index(body.len());
             let end = body.len().min(at + bytes.len());
             body.splice(at..end, bytes.iter().copied());
-            let _ = parse(*platform, &body);
+            parse(*platform, &body).iter().for_each(invariants::check);
         }
     }
 

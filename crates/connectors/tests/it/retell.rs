@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Fixture, change, fixture, fixtures, tools};
 
-pub(crate) const FIXTURES: &[Fixture] = fixtures!(Retell in "retell": "call_started", "call_ended", "call_analyzed", "transfer_started", "transfer_bridged");
+pub(crate) const FIXTURES: &[Fixture] = fixtures!(Retell in "retell": "call_started", "call_ended", "call_analyzed", "transfer_started", "transfer_bridged", "call_inbound", "custom_function");
 
 /// Without these a body is no message, or nobody knows of which call.
-pub(crate) const NEEDED: &[&str] = &["/event", "/call", "/call/call_id"];
+pub(crate) const NEEDED: &[&str] = &["/event", "/call", "/call/call_id", "/name", "/args"];
 
 fn parse(body: Value) -> Parsed {
     super::parse(Platform::Retell, body.to_string().as_bytes()).expect("a message")

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::{Fixture, change, expected, fixture, fixtures, of, tools};
 
 pub(crate) const FIXTURES: &[Fixture] =
-    fixtures!(Synthflow in "synthflow": "post-call", "post-call.no-answer");
+    fixtures!(Synthflow in "synthflow": "post-call", "post-call.no-answer", "inbound");
 
 /// Without these a body is no message, or nobody knows of which call.
-pub(crate) const NEEDED: &[&str] = &["/call", "/call/call_id", "/Call_id"];
+pub(crate) const NEEDED: &[&str] = &["/call", "/call/call_id", "/Call_id", "/call_inbound"];
 
 fn parse(body: Value) -> Parsed {
     super::parse(Platform::Synthflow, body.to_string().as_bytes()).expect("a message")

@@ -413,11 +413,12 @@ fn the_vectors_of_twilio_s_own_sdk_hold() {
 }
 
 #[test]
-fn there_is_nothing_to_set() {
+fn there_is_nothing_to_set_but_who_answers() {
     let check = |settings: Value| of(Platform::Twilio).check_settings(&settings);
     assert_eq!((check(json!(null)), check(json!({}))), (Ok(()), Ok(())));
     let error = check(json!({"auth_token": "x"})).expect_err("no settings");
-    assert_eq!(error, "settings.auth_token is not a setting: Twilio sources have none");
+    assert_eq!(error, "settings.auth_token is not a setting: Twilio sources have `answers`");
+    assert_eq!(check(json!({"answers": {"url": "https://example.com/voice"}})), Ok(()));
     assert_eq!(check(json!([])).expect_err("no object"), "settings must be an object");
 }
 

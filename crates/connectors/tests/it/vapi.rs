@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Fixture, change, fixture, fixtures, tools};
 
-pub(crate) const FIXTURES: &[Fixture] = fixtures!(Vapi in "vapi": "end-of-call-report", "end-of-call-report.transferred", "status-update.in-progress", "status-update.forwarding", "conversation-update");
+pub(crate) const FIXTURES: &[Fixture] = fixtures!(Vapi in "vapi": "end-of-call-report", "end-of-call-report.transferred", "status-update.in-progress", "status-update.forwarding", "conversation-update", "tool-calls", "assistant-request");
 
 /// Without these a body is no message, or nobody knows of which call.
 pub(crate) const NEEDED: &[&str] = &["/message", "/message/type", "/message/call", "/message/call/id"];

@@ -1,14 +1,15 @@
-//! The operator's commands on sources and their messages.
+//! The operator's commands on sources and what arrived there.
 
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, bail};
+use delivery::guard::Target;
 use ingest::{Batch, Ingest, Rejected, Reprocessed};
 use model::{InboxId, OrgId, PlacedPage, Platform, SourceId, Time};
 use serde_json::{Value, json};
 use store::{
-    ListMessages, ListedSource, MessageRange, NewSource, Outcome, Rotation, Source, SourceChange, Store,
-    Written, generate_secret,
+    AnswerSummary, ListMessages, ListedSource, MessageRange, NewSource, Outcome, Rotation, Source,
+    SourceChange, Store, Written, generate_secret,
 };
 
 use crate::{
@@ -51,11 +52,11 @@ pub(crate) async fn source(
             let overlap = if no_overlap { Duration::ZERO } else { overlap.0 };
             desk.rotate(id, secret_file.as_deref(), overlap).await
         }
-        SourceCommand::Messages { source, outcome, limit } => desk.messages(source, outcome, limit).await,
-        SourceCommand::Reprocess { source, message, since, until, outcome, accept_rejected } => {
+        SourceCommand::Events { source, outcome, limit } => desk.events(source, outcome, limit).await,
+        SourceCommand::Reprocess { source, event, since, until, outcome, accept_rejected } => {
             let rejected = if accept_rejected { Rejected::Accept } else { Rejected::Leave };
-            match message {
-                Some(message) => desk.reprocess_one(source, message, rejected).await,
+            match event {
+                Some(event) => desk.reprocess_one(source, event, rejected).await,
                 None => desk.reprocess(source, (since, until), outcome, rejected).await,
             }
         }
@@ -192,7 +193,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    async fn messages(&self, id: SourceId, outcome: Option<Outcome>, limit: u32) -> anyhow::Result<()> {
+    async fn events(&self, id: SourceId, outcome: Option<Outcome>, limit: u32) -> anyhow::Result<()> {
         let source = self.find(id).await.context("--source")?.source;
         let page = PlacedPage { limit, from: None, since: None };
         let list = ListMessages { source: id, page, outcome, event: None, call_id: None };
@@ -200,7 +201,8 @@ impl Desk<'_> {
         self.shown.list(messages.iter().map(|message| {
             json!({"id": message.id, "received_at": message.received_at, "event": message.event,
                 "external_id": message.external_id, "outcome": message.outcome.as_str(),
-                "reason": message.reason, "call_id": message.call_id, "size": message.size})
+                "reason": message.reason, "call_id": message.call_id, "size": message.size,
+                "answer": message.answer.as_ref().map(shown_answer)})
         }));
         Ok(())
     }
@@ -210,14 +212,14 @@ impl Desk<'_> {
         let received = match self.ingest().reprocess(&source, message, rejected).await? {
             Reprocessed::Done(received) => received,
             Reprocessed::WasRejected => {
-                bail!("the message was rejected on arrival: --accept-rejected takes it all the same")
+                bail!("the event was rejected on arrival: --accept-rejected takes it all the same")
             }
-            Reprocessed::Unknown => bail!("--message: the source has no message with the id {message}"),
+            Reprocessed::Unknown => bail!("--event: the source has no event with the id {message}"),
         };
         let value = json!({"id": message, "outcome": received.outcome.as_str(), "reason": received.reason,
             "call_id": received.call_id});
         let reason = received.reason.map_or_else(String::new, |reason| format!(": {reason}"));
-        self.shown.one(&value, &format!("Message {message} is now {}{reason}", received.outcome.as_str()));
+        self.shown.one(&value, &format!("Event {message} is now {}{reason}", received.outcome.as_str()));
         Ok(())
     }
 
@@ -231,7 +233,7 @@ impl Desk<'_> {
     ) -> anyhow::Result<()> {
         let source = self.find(id).await.context("--source")?.source;
         if outcome == Some(Outcome::Rejected) && rejected == Rejected::Leave {
-            bail!("--outcome rejected: --accept-rejected takes these messages all the same");
+            bail!("--outcome rejected: --accept-rejected takes these events all the same");
         }
         let ingest = self.ingest();
         // Without an end, messages that arrive meanwhile would be read again as well.
@@ -248,14 +250,14 @@ impl Desk<'_> {
                 break;
             }
             let so_far = total.accepted + total.ignored + total.failed;
-            output::complain(&format!("{so_far} messages so far"));
+            output::complain(&format!("{so_far} events so far"));
         }
         let Batch { accepted, ignored, failed, .. } = total;
         let processed = accepted + ignored + failed;
         self.shown.one(
             &json!({"processed": processed, "accepted": accepted, "ignored": ignored, "failed": failed}),
             &format!(
-                "{processed} messages were read again: {accepted} accepted, {ignored} ignored, {failed} failed"
+                "{processed} events were read again: {accepted} accepted, {ignored} ignored, {failed} failed"
             ),
         );
         Ok(())
@@ -277,6 +279,13 @@ impl Desk<'_> {
     }
 }
 
+/// What a message was answered, where it asked something.
+fn shown_answer(answer: &AnswerSummary) -> Value {
+    let AnswerSummary { by, took_ms, status, content_type, size, fault } = answer;
+    json!({"by": by.as_str(), "status": status, "content_type": content_type, "size": size, "took_ms": took_ms,
+        "fault": fault})
+}
+
 fn no_source(id: SourceId) -> String {
     format!("there is no source with the id {id}")
 }
@@ -290,5 +299,8 @@ fn read_settings(platform: Platform, path: &Path) -> anyhow::Result<Value> {
     let text = read_file(path).context("--settings-file")?;
     let settings = serde_json::from_str(&text).context("--settings-file: is not JSON")?;
     connector.check_settings(&settings).map_err(|why| anyhow::anyhow!("--settings-file: {why}"))?;
+    if let Some(url) = connectors::answers_url(&settings) {
+        Target::shape(url).context("--settings-file: settings.answers.url")?;
+    }
     Ok(settings)
 }

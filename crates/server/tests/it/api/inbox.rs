@@ -22,7 +22,7 @@ fn rows(answer: &Value) -> Vec<String> {
 }
 
 async fn newest(client: &Client<'_>, source: model::SourceId) -> Value {
-    client.data(&format!("/v1/sources/{source}/messages")).await[0].take()
+    client.data(&format!("/v1/sources/{source}/events")).await[0].take()
 }
 
 fn id(message: &Value) -> &str {
@@ -40,7 +40,7 @@ fn everything_that_arrived_is_listed_with_what_became_of_it() {
             app.tick(Duration::from_secs(1)).await;
         }
         vapi.post_with(&app.anon(), &WRONG, &message).await;
-        let path = format!("/v1/sources/{}/messages", vapi.source);
+        let path = format!("/v1/sources/{}/events", vapi.source);
         let all = client.get(&path).await.json();
         assert_snapshot!(rows(&all).join("\n"), @"
         -, -, rejected, the header x-vapi-secret does not match: the platform uses another secret than this source has, or something between changed the body, no call, 357 bytes
@@ -81,7 +81,7 @@ fn messages_of_one_moment_are_walked_without_repeating_or_skipping_one() {
         }
         let (mut walked, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = client.get(&format!("/v1/sources/{}/messages?limit=3{cursor}", vapi.source)).await;
+            let page = client.get(&format!("/v1/sources/{}/events?limit=3{cursor}", vapi.source)).await;
             let page = page.json();
             for message in page["data"].as_array().expect("a list") {
                 walked.push(message["external_id"].as_str().expect("an id").to_owned());
@@ -103,7 +103,7 @@ fn a_message_is_shown_as_it_came_without_what_proves_its_sender() {
         let headers = [("x-vapi-secret", "a platform's secret"), ("user-agent", "axios")];
         vapi.post_with(&app.anon(), &headers, "{\"é\": 1} ").await;
         let listed = newest(&client, vapi.source).await;
-        let path = format!("/v1/sources/{}/messages/{}", vapi.source, id(&listed));
+        let path = format!("/v1/sources/{}/events/{}", vapi.source, id(&listed));
         let mut shown = client.data(&path).await;
         assert_eq!(shown["body"], "{\"é\": 1} ");
         assert_eq!((&shown["body_base64"], &shown["size"]), (&Value::Null, &json!(10)));
@@ -120,8 +120,7 @@ fn a_message_is_shown_as_it_came_without_what_proves_its_sender() {
         }
         let json = [("content-type", "application/json"), ("x-vapi-secret", "a platform's secret")];
         app.anon().send(http::Method::POST, &vapi.path(), &json, b"\xff\x00".to_vec()).await;
-        let path =
-            format!("/v1/sources/{}/messages/{}", vapi.source, id(&newest(&client, vapi.source).await));
+        let path = format!("/v1/sources/{}/events/{}", vapi.source, id(&newest(&client, vapi.source).await));
         let shown = client.data(&path).await;
         assert_eq!((&shown["body"], &shown["body_base64"]), (&Value::Null, &json!("/wA=")));
 
@@ -130,16 +129,16 @@ fn a_message_is_shown_as_it_came_without_what_proves_its_sender() {
         let custom = org.source_with(Platform::Custom, settings).await;
         custom.post_with(&app.anon(), &[("x-token", "the right one")], "{}").await;
         let rejected = newest(&client, custom.source).await;
-        let rejected = format!("/v1/sources/{}/messages/{}", custom.source, id(&rejected));
+        let rejected = format!("/v1/sources/{}/events/{}", custom.source, id(&rejected));
         assert!(!client.data(&rejected).await.to_string().contains("the right one"));
 
         // A message belongs to its source alone.
         let other = org.source(Platform::Vapi).await;
         let elsewhere = path.replace(&vapi.source.to_string(), &other.source.to_string());
-        assert_eq!(client.get(&elsewhere).await.error(), "404 not_found: There is no message with this id");
+        assert_eq!(client.get(&elsewhere).await.error(), "404 not_found: There is no event with this id");
         let again = client.post(&format!("{elsewhere}/reprocess"), &json!({})).await;
-        assert_eq!(again.error(), "404 not_found: There is no message with this id");
-        assert_eq!(client.get(&format!("/v1/sources/{}/messages/5", vapi.source)).await.status, 404);
+        assert_eq!(again.error(), "404 not_found: There is no event with this id");
+        assert_eq!(client.get(&format!("/v1/sources/{}/events/5", vapi.source)).await.status, 404);
     });
 }
 
@@ -160,7 +159,7 @@ fn a_mended_mapping_reads_what_came_before_it() {
         let right = json!({"call_id": "$.id", "status": "completed", "fields": {"caller_phone": "$.from"}});
         let path = format!("/v1/sources/{}", custom.source);
         assert_eq!(client.patch(&path, &json!({"settings": right})).await.status, 200);
-        let reprocess = format!("{path}/messages/{}/reprocess", id(&failed));
+        let reprocess = format!("{path}/events/{}/reprocess", id(&failed));
         let answer = client.post(&reprocess, &json!({})).await;
         assert_eq!(answer.status, 200, "{}", answer.shown());
         let read = answer.json()["data"].take();
@@ -190,7 +189,7 @@ fn a_rejected_message_is_read_only_when_a_person_says_so() {
         vapi.post_with(&app.anon(), &WRONG, &message).await;
         let rejected = newest(&client, vapi.source).await;
         let path = format!("/v1/sources/{}", vapi.source);
-        let one = format!("{path}/messages/{}/reprocess", id(&rejected));
+        let one = format!("{path}/events/{}/reprocess", id(&rejected));
         let mut told = Vec::new();
         for body in [json!({}), json!({"accept_rejected": false}), json!({"accept": true})] {
             told.push(client.post(&one, &body).await.error());
@@ -286,7 +285,7 @@ fn a_message_that_cannot_be_read_any_more_keeps_its_call() {
         let accepted = newest(&client, custom.source).await;
         let path = format!("/v1/sources/{}", custom.source);
         client.patch(&path, &json!({"settings": {"call_id": "$.ID", "status": "completed"}})).await;
-        let reprocess = format!("{path}/messages/{}/reprocess", id(&accepted));
+        let reprocess = format!("{path}/events/{}/reprocess", id(&accepted));
         let read = client.post(&reprocess, &json!({})).await.json()["data"].take();
         assert_eq!((&read["outcome"], &read["call_id"]), (&json!("failed"), &accepted["call_id"]));
         assert_eq!(client.data("/v1/calls").await.as_array().map(Vec::len), Some(1));

@@ -44,9 +44,9 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("PATCH /v1/sources/{id}", Row::Record("sources")),
         ("DELETE /v1/sources/{id}", Row::Record("sources")),
         ("POST /v1/sources/{id}/rotate-secret", Row::Record("sources")),
-        ("GET /v1/sources/{id}/messages", Row::Record("sources")),
-        ("GET /v1/sources/{id}/messages/{message_id}", Row::Record("sources")),
-        ("POST /v1/sources/{id}/messages/{message_id}/reprocess", Row::Record("sources")),
+        ("GET /v1/sources/{id}/events", Row::Record("sources")),
+        ("GET /v1/sources/{id}/events/{event_id}", Row::Record("sources")),
+        ("POST /v1/sources/{id}/events/{event_id}/reprocess", Row::Record("sources")),
         ("POST /v1/sources/{id}/reprocess", Row::Record("sources")),
         ("GET /v1/webhooks", Row::List),
         (
@@ -105,8 +105,8 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
         let list = client.data(&format!("/v1/{kind}")).await;
         ids.insert(kind, list[0]["id"].as_str().unwrap_or_else(|| panic!("a record in {kind}")).to_owned());
     }
-    let messages = client.data(&format!("/v1/sources/{}/messages", ids["sources"])).await;
-    ids.insert("messages", messages[0]["id"].as_str().expect("a message").to_owned());
+    let events = client.data(&format!("/v1/sources/{}/events", ids["sources"])).await;
+    ids.insert("events", events[0]["id"].as_str().expect("an event").to_owned());
     (org, ids)
 }
 
@@ -138,9 +138,7 @@ fn no_operation_answers_without_a_good_key() {
             }
             assert!(path.starts_with("/v1/"), "{name} is open only if it is not under /v1");
             let path = match row {
-                Row::Record(kind) => {
-                    path.replace("{id}", &ids[kind]).replace("{message_id}", &ids["messages"])
-                }
+                Row::Record(kind) => path.replace("{id}", &ids[kind]).replace("{event_id}", &ids["events"]),
                 _ => path,
             };
             for client in [app.anon(), app.bearer(revoked_key.reveal()), app.bearer(expired_key.reveal())] {
@@ -174,7 +172,7 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
             match &table[name.as_str()] {
                 Row::Record(kind) => {
                     let path = path.replace("{id}", &their_ids[kind]);
-                    let path = path.replace("{message_id}", &their_ids["messages"]);
+                    let path = path.replace("{event_id}", &their_ids["events"]);
                     let (json, body) = ([("content-type", "application/json")], b"{}".to_vec());
                     let (their, none) = (
                         client.send(method.clone(), &path, &json, body.clone()).await,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::too_many_lines, reason = "an inline snapshot is as long as what it shows")]
 
+mod answers;
 mod calls;
 mod deliveries;
 mod endpoints;
@@ -15,7 +16,7 @@ mod limits;
 mod openapi;
 mod orders;
 mod paging;
-mod platforms;
+pub(crate) mod platforms;
 mod poison;
 mod refusals;
 mod retries;

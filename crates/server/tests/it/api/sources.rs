@@ -263,7 +263,7 @@ fn a_deleted_source_is_closed_and_its_calls_stay() {
             client.delete(&path(&source)).await,
             client.patch(&path(&source), &json!({"name": "x"})).await,
             client.post(&rotate, &json!({})).await,
-            client.get(&format!("{}/messages", path(&source))).await,
+            client.get(&format!("{}/events", path(&source))).await,
         ] {
             assert_eq!(answer.error(), "404 not_found: There is no source with this id");
         }

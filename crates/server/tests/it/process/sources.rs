@@ -17,7 +17,7 @@ async fn post(scene: &Scene, server: &Server, secret: &str, call: &str) -> u16 {
 }
 
 fn outcomes(scene: &Scene, rest: &[&str]) -> Vec<String> {
-    let messages = scene.home.json(&[&["source", "messages", "--source", &scene.source], rest].concat());
+    let messages = scene.home.json(&[&["source", "events", "--source", &scene.source], rest].concat());
     let rows = messages["data"].as_array().expect("a list");
     rows.iter().map(|message| text(message, "outcome")).collect()
 }
@@ -61,8 +61,8 @@ async fn mend(kind: Kind) {
     until("the server tells of what the command read", PATIENCE * 3, told).await;
     until("the calls are there", PATIENCE, async || (scene.calls(&server).await.len() == 5).then_some(()))
         .await;
-    let message = text(&home.json(&["source", "messages", "--source", id])["data"][0], "id");
-    let one = home.json(&[&all[..], &["--message", &message]].concat());
+    let message = text(&home.json(&["source", "events", "--source", id])["data"][0], "id");
+    let one = home.json(&[&all[..], &["--event", &message]].concat());
     assert_eq!((&one["outcome"], &one["reason"]), (&json!("accepted"), &Value::Null));
 }
 
@@ -88,7 +88,7 @@ async fn a_source_is_shown_given_a_new_secret_and_deleted() {
     for command in ["get", "delete", "rotate-secret"] {
         home.run(&["source", command, id]).assert_refused(&[id]);
     }
-    home.run(&["source", "messages", "--source", id]).assert_refused(&["--source", id]);
+    home.run(&["source", "events", "--source", id]).assert_refused(&["--source", id]);
 }
 
 #[tokio::test]
@@ -97,18 +97,23 @@ async fn a_wrong_option_of_a_source_s_commands_is_named() {
     let (home, id) = (&scene.home, scene.source.as_str());
     let retell = text(&home.json(&["source", "create", "--org", &scene.org, "--platform", "retell"]), "id");
     fs::write(home.path().join("settings"), r#"{"auth": {"scheme": "guess"}}"#).expect("a file");
+    fs::write(home.path().join("answers"), r#"{"answers": {"url": "example.com"}}"#).expect("a file");
     fs::write(home.path().join("empty"), "\n").expect("a file");
-    let cases: [(&[&str], &[&str]); 10] = [
+    let cases: [(&[&str], &[&str]); 11] = [
         (&["update", id], &["--name"]),
         (&["update", id, "--name", " "], &["--name"]),
         (&["update", id, "--secret-file", "empty"], &["--secret-file"]),
         (&["update", id, "--settings-file", "settings"], &["--settings-file", "auth"]),
+        (
+            &["update", id, "--settings-file", "answers"],
+            &["--settings-file", "settings.answers.url", "https://"],
+        ),
         (&["rotate-secret", id, "--overlap", "8d"], &["--overlap", "7d"]),
         (&["rotate-secret", id, "--overlap", "1h", "--no-overlap"], &["--overlap", "--no-overlap"]),
         (&["rotate-secret", &retell], &["retell", "--secret-file"]),
-        (&["messages", "--source", id, "--outcome", "done"], &["--outcome", "rejected"]),
+        (&["events", "--source", id, "--outcome", "done"], &["--outcome", "rejected"]),
         (&["reprocess", "--source", id, "--since", "today"], &["--since"]),
-        (&["reprocess", "--source", id, "--message", id], &["--message", id]),
+        (&["reprocess", "--source", id, "--event", id], &["--event", id]),
     ];
     for (args, words) in cases {
         home.run(&[&["source"], args].concat()).assert_refused(words);

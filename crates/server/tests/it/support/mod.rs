@@ -10,6 +10,6 @@ mod receiver;
 pub(crate) use self::{
     app::{Org, Setup, TestApp, on_both, on_both_with, spawn},
     client::{Answer, Client},
-    platform::{booking, booking_answered, report},
+    platform::{Signing, booking, booking_answered, content_type, report},
     receiver::{Got, Receiver, Reply},
 };

@@ -9,7 +9,7 @@ use base64::{
 use ed25519_dalek::{Signer, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
-use model::{Platform, SourceId};
+use model::{Platform, SourceId, Time};
 use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -75,8 +75,13 @@ impl Signing {
 
     /// The headers by which the platform proves that it sent the message now.
     pub(crate) fn signature(&self, app: &TestApp, message: &str) -> Vec<(&'static str, String)> {
-        let (seconds, millis) =
-            (app.now().unix_seconds().to_string(), (app.now().micros() / 1000).to_string());
+        // The client of the tests has no host.
+        self.signature_at(app.now(), "http://", message)
+    }
+
+    /// The same at a time, for a server with some address.
+    pub(crate) fn signature_at(&self, now: Time, base: &str, message: &str) -> Vec<(&'static str, String)> {
+        let (seconds, millis) = (now.unix_seconds().to_string(), (now.micros() / 1000).to_string());
         let hex = |parts: &[&str]| hex::encode(self.mac(parts));
         match self.platform {
             Platform::Vapi | Platform::Api => {
@@ -90,8 +95,8 @@ impl Signing {
                 vec![("elevenlabs-signature", format!("t={seconds},v0={mac}"))]
             }
             Platform::Bland => vec![("x-webhook-signature", hex(&[message]))],
-            Platform::Twilio => vec![("x-twilio-signature", self.twilio(message))],
-            Platform::LiveKit => vec![("authorization", self.livekit(app, message))],
+            Platform::Twilio => vec![("x-twilio-signature", self.twilio(base, message))],
+            Platform::LiveKit => vec![("authorization", self.livekit(now, message))],
             Platform::Telnyx => {
                 let signature = TELNYX.sign(format!("{seconds}|{message}").as_bytes());
                 let signature = BASE64.encode(signature.to_bytes());
@@ -110,21 +115,20 @@ impl Signing {
     }
 
     /// Over the address with the form's fields, sorted, behind it.
-    fn twilio(&self, form: &str) -> String {
+    fn twilio(&self, base: &str, form: &str) -> String {
         let mut fields: Vec<(String, String)> =
             url::form_urlencoded::parse(form.as_bytes()).into_owned().collect();
         fields.sort();
         let mut mac = Hmac::<Sha1>::new_from_slice(self.secret.as_bytes()).expect("a key");
-        // The client of the tests has no host.
-        mac.update(format!("http://{}", self.path()).as_bytes());
+        mac.update(format!("{base}{}", self.path()).as_bytes());
         fields.iter().for_each(|(name, value)| mac.update(format!("{name}{value}").as_bytes()));
         BASE64.encode(mac.finalize().into_bytes())
     }
 
     /// A token (RFC 7519) that holds the hash of the body.
-    fn livekit(&self, app: &TestApp, message: &str) -> String {
+    fn livekit(&self, now: Time, message: &str) -> String {
         let claims = serde_json::json!({
-            "iss": "key", "nbf": app.now().unix_seconds(), "exp": app.now().unix_seconds() + 300,
+            "iss": "key", "nbf": now.unix_seconds(), "exp": now.unix_seconds() + 300,
             "sha256": BASE64.encode(Sha256::digest(message)),
         });
         let part = |text: String| URL_SAFE.encode(text);
@@ -136,7 +140,7 @@ impl Signing {
 /// The key pair of a made-up Telnyx account.
 static TELNYX: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_bytes(&[7; 32]));
 
-fn content_type(message: &str) -> &'static str {
+pub(crate) fn content_type(message: &str) -> &'static str {
     if message.starts_with(['{', '[']) { "application/json" } else { "application/x-www-form-urlencoded" }
 }
 

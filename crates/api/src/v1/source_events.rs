@@ -1,11 +1,10 @@
-//! `/v1/sources/{id}/messages`: what arrived at a source, what became of it, and reading it again.
+//! `/v1/sources/{id}/events`: what arrived at a source, what became of it, and reading it again.
 
 use ::ingest::{Rejected, Reprocessed};
 use axum::extract::State;
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use model::{CallId, InboxId, Place, Stamp, Time, id::kind};
+use model::{CallId, Place, Time, id::kind};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use store::{ListMessages, MessageRange, MessageSummary, Outcome, Placed, StoredMessage};
+use store::{ListMessages, MessageRange, Outcome, Placed};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -16,127 +15,17 @@ use crate::{
     extract::{Json, Limit, PathId, PathIds, PlaceParam, Query, TimeParam, placed_page},
     openapi::{self, ListOf, OneOf},
     v1::{
+        source_events_body::{MessageOutcome, SourceEvent, SourceEventDetail},
         sources::find,
         sources_body::{whole, wrong},
     },
 };
 
-/// What became of a message.
-#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum MessageOutcome {
-    /// It changed a call, or said once more what was known.
-    Accepted,
-    /// It repeats one that was accepted within the last day.
-    Duplicate,
-    /// It says nothing that a record is kept of.
-    Ignored,
-    /// Its sender was not proven.
-    Rejected,
-    /// It could not be read or applied.
-    Failed,
-}
-
-impl From<MessageOutcome> for Outcome {
-    fn from(outcome: MessageOutcome) -> Self {
-        match outcome {
-            MessageOutcome::Accepted => Self::Accepted,
-            MessageOutcome::Duplicate => Self::Duplicate,
-            MessageOutcome::Ignored => Self::Ignored,
-            MessageOutcome::Rejected => Self::Rejected,
-            MessageOutcome::Failed => Self::Failed,
-        }
-    }
-}
-
-impl From<Outcome> for MessageOutcome {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Accepted => Self::Accepted,
-            Outcome::Duplicate => Self::Duplicate,
-            Outcome::Ignored => Self::Ignored,
-            Outcome::Rejected => Self::Rejected,
-            Outcome::Failed => Self::Failed,
-        }
-    }
-}
-
-/// A message that arrived at a source.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SourceMessage {
-    id: InboxId,
-    received_at: Stamp,
-    /// The platform's name of the event, where the message could be read.
-    #[schema(required)]
-    event: Option<String>,
-    /// The platform's id of the call, where it names one.
-    #[schema(required)]
-    external_id: Option<String>,
-    outcome: MessageOutcome,
-    /// Why it became nothing, or what else is to be known of the outcome.
-    #[schema(required)]
-    reason: Option<String>,
-    /// The call that it belongs to.
-    #[schema(required)]
-    call_id: Option<CallId>,
-    /// The length of its body in bytes. 0 where a rejected message was too long to be kept with it.
-    size: i64,
-}
-
-impl From<MessageSummary> for SourceMessage {
-    fn from(summary: MessageSummary) -> Self {
-        Self {
-            id: summary.id,
-            received_at: Stamp::from_micros(summary.received_at.micros()),
-            event: summary.event,
-            external_id: summary.external_id,
-            outcome: summary.outcome.into(),
-            reason: summary.reason,
-            call_id: summary.call_id,
-            size: summary.size,
-        }
-    }
-}
-
-/// A header of a message.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct MessageHeader {
-    /// Its name, in small letters.
-    name: String,
-    value: String,
-}
-
-/// A message with all that is kept of it.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SourceMessageDetail {
-    #[serde(flatten)]
-    message: SourceMessage,
-    /// Its headers, without those that prove its sender.
-    headers: Vec<MessageHeader>,
-    /// Its body as it arrived, where that is UTF-8; else null.
-    #[schema(required)]
-    body: Option<String>,
-    /// Its body in base64, where that is not UTF-8; else null.
-    #[schema(required)]
-    body_base64: Option<String>,
-}
-
-impl From<StoredMessage> for SourceMessageDetail {
-    fn from(stored: StoredMessage) -> Self {
-        let headers = stored.headers.into_iter().map(|(name, value)| MessageHeader { name, value }).collect();
-        let (body, body_base64) = match String::from_utf8(stored.body) {
-            Ok(text) => (Some(text), None),
-            Err(error) => (None, Some(BASE64.encode(error.as_bytes()))),
-        };
-        Self { message: stored.summary.into(), headers, body, body_base64 }
-    }
-}
-
 /// Which messages are asked for.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct ListSourceMessages {
+pub(crate) struct ListSourceEvents {
     /// How many records a page has.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Option<Limit>,
@@ -156,24 +45,24 @@ pub(crate) struct ListSourceMessages {
     call_id: Option<CallId>,
 }
 
-/// List a source's messages
+/// List a source's inbound events
 ///
-/// Everything that arrived at its address, whatever became of it.
-#[utoipa::path(get, path = "/v1/sources/{id}/messages", tag = "Sources",
-    params(("id" = String, Path, description = "The source's id.", format = Uuid), ListSourceMessages),
+/// Every message that arrived at its address, whatever became of it.
+#[utoipa::path(get, path = "/v1/sources/{id}/events", tag = "Sources",
+    params(("id" = String, Path, description = "The source's id.", format = Uuid), ListSourceEvents),
     responses(
-        (status = 200, description = "A page of messages, newest first.", body = ListOf<SourceMessage>),
+        (status = 200, description = "A page of messages, newest first.", body = ListOf<SourceEvent>),
         (status = 400, response = openapi::BadRequest),
         (status = 401, response = openapi::Unauthorized),
         (status = 404, response = openapi::NotFound),
         (status = 429, response = openapi::RateLimited),
         (status = "default", response = openapi::Failed),
     ))]
-pub(crate) async fn list_source_messages(
+pub(crate) async fn list_source_events(
     caller: Caller,
     PathId(id): PathId<kind::Source>,
-    Query(query): Query<ListSourceMessages>,
-) -> Result<PlacedList<SourceMessage>, ApiError> {
+    Query(query): Query<ListSourceEvents>,
+) -> Result<PlacedList<SourceEvent>, ApiError> {
     find(&caller, id).await?;
     let list = ListMessages {
         source: id,
@@ -183,48 +72,50 @@ pub(crate) async fn list_source_messages(
         call_id: query.call_id,
     };
     let Placed { records, next } = caller.store.list_messages(list).await?;
-    Ok(PlacedList(Placed { records: records.into_iter().map(SourceMessage::from).collect(), next }))
+    Ok(PlacedList(Placed { records: records.into_iter().map(SourceEvent::from).collect(), next }))
 }
 
-/// Get a message as it arrived
-#[utoipa::path(get, path = "/v1/sources/{id}/messages/{message_id}", tag = "Sources",
+/// Get an inbound event
+///
+/// The message as it arrived.
+#[utoipa::path(get, path = "/v1/sources/{id}/events/{event_id}", tag = "Sources",
     params(("id" = String, Path, description = "The source's id.", format = Uuid),
-        ("message_id" = String, Path, description = "The message's id.", format = Uuid)),
+        ("event_id" = String, Path, description = "The event's id.", format = Uuid)),
     responses(
-        (status = 200, description = "The message.", body = OneOf<SourceMessageDetail>),
+        (status = 200, description = "The message.", body = OneOf<SourceEventDetail>),
         (status = 401, response = openapi::Unauthorized),
         (status = 404, response = openapi::NotFound),
         (status = 429, response = openapi::RateLimited),
         (status = "default", response = openapi::Failed),
     ))]
-pub(crate) async fn get_source_message(
+pub(crate) async fn get_source_event(
     caller: Caller,
-    PathIds(id, message_id): PathIds<kind::Source, kind::Inbox>,
-) -> Result<One<SourceMessageDetail>, ApiError> {
+    PathIds(id, event_id): PathIds<kind::Source, kind::Inbox>,
+) -> Result<One<SourceEventDetail>, ApiError> {
     find(&caller, id).await?;
-    let message = caller.store.get_message(id, message_id).await?;
+    let message = caller.store.get_message(id, event_id).await?;
     message.map(|message| One::new(message.into())).ok_or_else(unknown)
 }
 
 /// How a message is to be read again.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ReprocessMessage {
+pub(crate) struct ReprocessEvent {
     /// Take a rejected message for the platform's all the same. Only say so when you know that it was.
     accept_rejected: Option<bool>,
 }
 
-/// Reprocess a message
+/// Reprocess an inbound event
 ///
 /// Reads the message again, as it arrived, with the source's settings of today, and applies it. Its signature is not
 /// checked again. What was told before is not told twice. A message that was rejected is read only with
 /// `accept_rejected`, else the answer is 409.
-#[utoipa::path(post, path = "/v1/sources/{id}/messages/{message_id}/reprocess", tag = "Sources",
+#[utoipa::path(post, path = "/v1/sources/{id}/events/{event_id}/reprocess", tag = "Sources",
     params(("id" = String, Path, description = "The source's id.", format = Uuid),
-        ("message_id" = String, Path, description = "The message's id.", format = Uuid)),
-    request_body = ReprocessMessage,
+        ("event_id" = String, Path, description = "The event's id.", format = Uuid)),
+    request_body = ReprocessEvent,
     responses(
-        (status = 200, description = "The message, and what became of it this time.", body = OneOf<SourceMessage>),
+        (status = 200, description = "The message, and what became of it this time.", body = OneOf<SourceEvent>),
         (status = 400, response = openapi::BadRequest),
         (status = 401, response = openapi::Unauthorized),
         (status = 404, response = openapi::NotFound),
@@ -234,27 +125,27 @@ pub(crate) struct ReprocessMessage {
         (status = 429, response = openapi::RateLimited),
         (status = "default", response = openapi::Failed),
     ))]
-pub(crate) async fn reprocess_source_message(
+pub(crate) async fn reprocess_source_event(
     State(state): State<AppState>,
     caller: Caller,
-    PathIds(id, message_id): PathIds<kind::Source, kind::Inbox>,
-    body: Json<ReprocessMessage>,
-) -> Result<One<SourceMessage>, ApiError> {
+    PathIds(id, event_id): PathIds<kind::Source, kind::Inbox>,
+    body: Json<ReprocessEvent>,
+) -> Result<One<SourceEvent>, ApiError> {
     let source = find(&caller, id).await?.source;
     let rejected = rejected(body.value.accept_rejected);
-    match state.ingest.reprocess(&source, message_id, rejected).await? {
+    match state.ingest.reprocess(&source, event_id, rejected).await? {
         Reprocessed::Done(_) => {}
         Reprocessed::WasRejected => return Err(was_rejected("This message was")),
         Reprocessed::Unknown => return Err(unknown()),
     }
-    let message = caller.store.get_message(id, message_id).await?.ok_or_else(unknown)?;
+    let message = caller.store.get_message(id, event_id).await?.ok_or_else(unknown)?;
     Ok(One::new(message.summary.into()))
 }
 
 /// Which messages are to be read again.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ReprocessMessages {
+pub(crate) struct ReprocessEvents {
     /// Only messages that arrived after this.
     since: Option<Time>,
     /// Only messages that arrived before this.
@@ -276,7 +167,7 @@ pub(crate) struct ReprocessMessages {
 
 /// What came of some messages.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ReprocessedMessages {
+pub(crate) struct ReprocessedEvents {
     /// How many were read again.
     processed: u32,
     /// How many of them changed a call, or said once more what was known.
@@ -290,15 +181,15 @@ pub(crate) struct ReprocessedMessages {
     next: Option<String>,
 }
 
-/// Reprocess messages
+/// Reprocess inbound events
 ///
 /// Reads messages of a time again, the oldest first, some with each request: send it again with `next` as `cursor`
 /// until that is null. Each message is applied by itself, so a request that failed half way can be sent again.
 #[utoipa::path(post, path = "/v1/sources/{id}/reprocess", tag = "Sources",
     params(("id" = String, Path, description = "The source's id.", format = Uuid)),
-    request_body = ReprocessMessages,
+    request_body = ReprocessEvents,
     responses(
-        (status = 200, description = "What came of these messages.", body = OneOf<ReprocessedMessages>),
+        (status = 200, description = "What came of these messages.", body = OneOf<ReprocessedEvents>),
         (status = 400, response = openapi::BadRequest),
         (status = 401, response = openapi::Unauthorized),
         (status = 404, response = openapi::NotFound),
@@ -308,12 +199,12 @@ pub(crate) struct ReprocessedMessages {
         (status = 429, response = openapi::RateLimited),
         (status = "default", response = openapi::Failed),
     ))]
-pub(crate) async fn reprocess_source_messages(
+pub(crate) async fn reprocess_source_events(
     State(state): State<AppState>,
     caller: Caller,
     PathId(id): PathId<kind::Source>,
-    body: Json<ReprocessMessages>,
-) -> Result<One<ReprocessedMessages>, ApiError> {
+    body: Json<ReprocessEvents>,
+) -> Result<One<ReprocessedEvents>, ApiError> {
     let asked = body.value;
     let limit = u32::try_from(asked.limit.unwrap_or(50)).ok().filter(|limit| (1..=100).contains(limit));
     let limit = limit.ok_or_else(|| wrong("limit", "must be a whole number from 1 to 100"))?;
@@ -331,7 +222,7 @@ pub(crate) async fn reprocess_source_messages(
         limit,
     };
     let batch = state.ingest.reprocess_range(&source, range, rejected).await?;
-    Ok(One::new(ReprocessedMessages {
+    Ok(One::new(ReprocessedEvents {
         processed: batch.accepted + batch.ignored + batch.failed,
         accepted: batch.accepted,
         ignored: batch.ignored,
@@ -341,7 +232,7 @@ pub(crate) async fn reprocess_source_messages(
 }
 
 fn unknown() -> ApiError {
-    ApiError::not_found("message")
+    ApiError::not_found("event")
 }
 
 fn rejected(accept: Option<bool>) -> Rejected {
