@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
 
 mod bench;
+mod fuzz;
 mod services;
 mod test;
 mod tidy;
@@ -20,6 +21,8 @@ use clap::Parser;
 enum Chore {
     /// Runs every test, after installing and starting what they need.
     Test(test::Args),
+    /// Fuzzes every connector.
+    Fuzz(fuzz::Args),
     /// Measures how fast the product is, beside what this machine can do at all.
     Bench(bench::Args),
     /// Checks what the house promises and no compiler checks.
@@ -29,6 +32,7 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::Test(args) => test::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Tidy => tidy::run(),
     }

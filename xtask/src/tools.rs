@@ -1,4 +1,4 @@
-//! What the tests need beside Rust: found where it is installed, else installed from Debian's packages and PyPI.
+//! What the tests and the fuzzer need beside Rust: found where it is installed, else installed from Debian's packages and PyPI.
 
 use std::{
     env, fs,
@@ -53,6 +53,11 @@ impl Tools {
     pub(crate) fn redis_version(&self) -> String {
         first_line(Command::new(&self.redis).arg("--version"))
     }
+}
+
+/// Finds or installs the compiler that builds the fuzzer's engine, which is written in C++.
+pub(crate) fn ensure_cpp_compiler() -> Result<()> {
+    find_or_install("a C++ compiler", "g++", &mut Apt::default(), || on_path("c++")).map(drop)
 }
 
 impl PostgresTools {
