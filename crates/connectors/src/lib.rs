@@ -9,6 +9,7 @@ mod captured;
 mod conversation;
 mod custom;
 mod elevenlabs;
+pub mod history;
 mod keyed;
 mod livekit;
 mod plain;
@@ -25,6 +26,7 @@ mod vapi;
 use model::{Change, Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
+pub use history::History;
 pub use preview::{Missed, Preview, PreviewChange, facts_json, preview};
 
 /// The connector of a platform; `None` for what is written through our own API.
@@ -80,6 +82,11 @@ pub trait Connector: Send + Sync {
     /// Fields that are unknown or of a surprising type count as absent, and an event that says nothing of a call
     /// has no changes. Only a body that cannot be one of the platform's at all is an error.
     fn parse(&self, settings: &Value, request: &Request<'_>) -> Result<Parsed, Unreadable>;
+
+    /// How the platform's calls are listed, where it has an API for that.
+    fn history(&self) -> Option<&'static dyn History> {
+        None
+    }
 
     /// For platforms that put recordings into bodies: takes the body of a request with these headers apart as it
     /// arrives. `None` for the others, whose bodies are small enough to be held.
@@ -165,6 +172,13 @@ pub struct Parsed {
     pub external_id: Option<String>,
     /// What it says of calls. Empty for events that add nothing to what other events say.
     pub changes: Vec<Change>,
+}
+
+impl Parsed {
+    /// What an event says of one call.
+    fn of_call(event: &str, external_id: String, changes: Vec<Change>) -> Self {
+        Self { event: event.to_owned(), event_id: None, external_id: Some(external_id), changes }
+    }
 }
 
 /// What one event says of one call: a [`Change`] that does not know yet which call.

@@ -1,5 +1,6 @@
 //! Retell AI: its signature, and what each of its events says of a call.
 
+mod history;
 mod status;
 mod wire;
 
@@ -7,7 +8,7 @@ use model::{Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
 use crate::{
-    Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read,
+    Connector, History, Parsed, Rejection, Request, Said, Secrets, Unreadable, read,
     signature::{self, Algorithm, Tolerance},
 };
 
@@ -52,6 +53,10 @@ impl Connector for Retell {
 
     fn own_secret(&self) -> Option<&'static str> {
         Some("your Retell API key that has the webhook badge")
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Calls)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Telnyx: its signature, and what its events about calls and the conversations of its assistants say.
 
 mod auth;
+mod history;
 mod leg;
 mod settings;
 mod status;
@@ -10,7 +11,7 @@ use model::{Completion, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
 use self::settings::Settings;
-use crate::{Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read};
+use crate::{Connector, History, Parsed, Rejection, Request, Said, Secrets, Unreadable, read};
 
 /// The connector for Telnyx.
 ///
@@ -38,6 +39,10 @@ impl Connector for Telnyx {
 
     fn own_secret(&self) -> Option<&'static str> {
         Some("a key pair: give the public key of your Telnyx account")
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Conversations)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod event_stream;
+mod history;
 mod status;
 mod wire;
 
@@ -9,7 +10,7 @@ use model::{Change, Completion, Platform, Stage, Time, Transfer};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use crate::{Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, signature};
+use crate::{Connector, History, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, signature};
 
 /// The same for all attempts to deliver one callback.
 const IDEMPOTENCY_TOKEN: &str = "i-twilio-idempotency-token";
@@ -36,6 +37,10 @@ impl Connector for Twilio {
 
     fn own_secret(&self) -> Option<&'static str> {
         Some("your Twilio account's auth token")
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Calls)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {
