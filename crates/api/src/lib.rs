@@ -20,6 +20,7 @@ use ::ingest::Ingest;
 use axum::{Router, middleware};
 use delivery::Trials;
 use model::{Clock, IdGen};
+use reconcile::Reconciler;
 use store::Store;
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
@@ -44,6 +45,8 @@ pub struct Shared {
     pub ingest: Arc<Ingest>,
     /// Sends webhooks that somebody wants to try.
     pub trials: Trials,
+    /// Lists platforms' calls.
+    pub reconciler: Arc<Reconciler>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -114,6 +117,12 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::event_types::get_event_type))
         .routes(routes!(v1::event_types::list_event_samples))
         .routes(routes!(v1::event_types::trigger_event))
+        .routes(routes!(v1::imports::list_imports, v1::imports::create_import))
+        .routes(routes!(v1::imports::get_import))
+        .routes(routes!(v1::imports::pause_import))
+        .routes(routes!(v1::imports::resume_import))
+        .routes(routes!(v1::gaps::list_gaps))
+        .routes(routes!(v1::gaps::get_reconciler))
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
         .routes(routes!(health::healthz))

@@ -8,6 +8,7 @@ mod booking;
 mod booking_time;
 mod complete;
 mod decide;
+mod history;
 mod merge;
 mod receive;
 mod reprocess;
@@ -20,6 +21,7 @@ pub use connectors::Request;
 
 pub use crate::{
     decide::decide,
+    history::{Telling, was_over},
     merge::merge,
     receive::{Answer, Ingest},
     reprocess::{Batch, Rejected, Reprocessed},

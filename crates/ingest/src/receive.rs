@@ -20,7 +20,7 @@ use crate::rules;
 pub struct Ingest {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGen>,
+    pub(crate) ids: Arc<dyn IdGen>,
     rules: Rules,
     /// Told when a call began to wait for its better message.
     pub(crate) waiting: Notify,
@@ -155,8 +155,9 @@ pub(crate) fn waits(reading: &Reading) -> bool {
 }
 
 /// What proves a sender, for ever or for a while. Signatures over the body stay: they prove nothing else. Synthflow's
-/// is over the call's id alone, which whoever reads the message knows.
-const UNKEPT_HEADERS: [&str; 8] = [
+/// is over the call's id alone, which whoever reads the message knows. And the mark of what we asked for ourselves.
+const UNKEPT_HEADERS: [&str; 9] = [
+    crate::history::ORIGIN,
     "authorization",
     "cookie",
     "proxy-authorization",

@@ -32,8 +32,8 @@ pub use clock::{Clock, IdGen};
 pub use contact::Contact;
 pub use event::EventType;
 pub use id::{
-    AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, EventId, Id, InboxId,
-    KeyId, LeadId, OrgId, SourceId,
+    AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, EventId, GapId, Id,
+    InboxId, KeyId, LeadId, OrgId, SourceId, SyncId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};

@@ -59,7 +59,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Our crates. Below `info`, libraries log what passes through them: parameters of statements, phone numbers.
-const OURS: [&str; 7] = ["api", "connectors", "delivery", "inboundflow", "ingest", "model", "store"];
+const OURS: [&str; 9] =
+    ["api", "connectors", "delivery", "inboundflow", "ingest", "model", "reconcile", "seal", "store"];
 
 fn start_logging() -> anyhow::Result<()> {
     use std::io::IsTerminal;

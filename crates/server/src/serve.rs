@@ -49,6 +49,7 @@ pub(crate) struct Running {
     requests: JoinHandle<()>,
     worker: JoinHandle<()>,
     completer: JoinHandle<()>,
+    reconciler: JoinHandle<()>,
     _lock: Option<File>,
 }
 
@@ -62,7 +63,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
     })?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let completer = app.state.ingest.clone();
+    let (completer, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());
     let streams = app.state.streams.clone();
     let router = api::router(app.state);
     Ok(Running {
@@ -71,6 +72,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         requests: spawn(answer(listener, router, stopped.clone())),
         worker: spawn(app.worker.run(stopped)),
         completer: spawn(async move { completer.run().await }),
+        reconciler: spawn(async move { reconciler.run().await }),
         stop,
         streams,
         _lock: lock,
@@ -82,7 +84,7 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.streams.close();
-        let Self { requests, worker, completer, .. } = self;
+        let Self { requests, worker, completer, reconciler, .. } = self;
         let drained = tokio::time::timeout(DRAIN, async {
             let _ = requests.await;
             let _ = worker.await;
@@ -91,6 +93,8 @@ impl Running {
             tracing::warn!("not everything under way ended in time; it is taken up again at the next start");
         }
         completer.abort();
+        // A page that it is at is listed again at the next start.
+        reconciler.abort();
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, OrgId, Page, Stamp, Time};
 
 use crate::{
-    DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written, idempotency,
-    sources::known,
+    DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written,
+    idempotency::{self, known},
     stamps::Stamps,
     tx::Tx,
     value::{Cells, Value, params},

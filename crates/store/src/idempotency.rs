@@ -2,7 +2,7 @@
 
 use model::{OrgId, Time};
 
-use crate::{Result, tx::Tx, value::params};
+use crate::{Result, Written, tx::Tx, value::params};
 
 /// A request's `Idempotency-Key`, with what tells the same request from another.
 #[derive(Clone, Debug)]
@@ -57,4 +57,19 @@ pub(crate) async fn remember(
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let params = params![org, &asked.key, asked.request_hash.as_slice(), i64::from(status), data, now];
     tx.execute(sql, params).await.map(drop)
+}
+
+/// How a request is answered whose idempotency key is known.
+pub(crate) async fn known(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    asked: Option<&Idempotency>,
+    now: Time,
+) -> Result<Option<Written>> {
+    let Some(asked) = asked else { return Ok(None) };
+    Ok(match look_up(tx, org, asked, now).await? {
+        Known::New => None,
+        Known::Same { status, data } => Some(Written::Replayed { status, data }),
+        Known::Other => Some(Written::Conflict),
+    })
 }

@@ -17,6 +17,7 @@ mod endpoints;
 mod error;
 mod event_log;
 mod events;
+mod gaps;
 mod idempotency;
 mod inbox;
 mod json;
@@ -33,9 +34,13 @@ mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
 mod settle;
+mod source_keys;
 mod sources;
 mod sqlite;
 mod stamps;
+mod sweep;
+mod sync_steps;
+mod syncs;
 mod tx;
 mod value;
 mod webhooks;
@@ -57,6 +62,7 @@ pub use crate::{
     error::{Error, Result},
     event_log::{ListEvents, LoggedEvent, Missed},
     events::NewEvent,
+    gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
@@ -66,7 +72,11 @@ pub use crate::{
     outbox::Outbox,
     reprocess::{MessageRange, Reread},
     samples::ToldSample,
+    source_keys::{KeyChange, PlatformKey, SealedKey, ShownKey},
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
+    sweep::OpenCall,
+    sync_steps::Step,
+    syncs::{Sync, SyncKind, SyncStatus},
     webhooks::EndpointChange,
 };
 use crate::{

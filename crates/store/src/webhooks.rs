@@ -7,9 +7,8 @@ use model::{EndpointId, EventType, OrgId, Place, PlacedPage, Stamp, Time};
 use crate::{
     Endpoint, EndpointState, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store, Written,
     endpoints::{COLUMNS, insert, read},
-    idempotency,
+    idempotency::{self, known},
     list::ListQuery,
-    sources::known,
     stamps::Stamps,
     tx::Tx,
     value::params,

@@ -8,8 +8,9 @@ use crate::workspace::{Package, Workspace};
 /// From the bottom up. A crate depends only on crates of lower layers, so those of one layer don't know each other.
 const LAYERS: &[&[&str]] = &[
     &["model"],
-    &["connectors", "store"],
+    &["connectors", "seal", "store"],
     &["ingest", "delivery"],
+    &["reconcile"],
     &["api", "dashboard"],
     &["inboundflow"],
     &["xtask"],
@@ -19,7 +20,9 @@ const LAYERS: &[&[&str]] = &[
 const CONFINED: &[Confined] = &[
     Confined {
         libraries: &["axum", "axum-extra"],
-        barred: |name| ["model", "connectors", "store", "ingest", "delivery"].contains(&name),
+        barred: |name| {
+            ["model", "connectors", "seal", "store", "ingest", "delivery", "reconcile"].contains(&name)
+        },
         instead: "HTTP handlers belong to api",
     },
     Confined {

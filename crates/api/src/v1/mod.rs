@@ -10,6 +10,8 @@ pub(crate) mod event_stream;
 pub(crate) mod event_types;
 pub(crate) mod events;
 mod exchange;
+pub(crate) mod gaps;
+pub(crate) mod imports;
 pub(crate) mod leads;
 pub(crate) mod messages;
 pub(crate) mod preview;

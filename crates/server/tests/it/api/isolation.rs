@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use http::Method;
 use model::{Platform, Scopes};
 use serde_json::{Value, json};
-use store::NewKey;
+use store::{NewKey, Written};
 
 use crate::support::{Org, Receiver, Setup, TestApp, booking, on_both_with, report};
 
@@ -71,6 +71,13 @@ fn table() -> BTreeMap<&'static str, Row> {
         // That they are the caller's own, and who is told, is in `events.rs`.
         ("GET /v1/event-types/{type}/samples", Row::Pure),
         ("POST /v1/event-types/{type}/trigger", Row::Pure),
+        ("GET /v1/sources/{id}/imports", Row::Record("sources")),
+        ("POST /v1/sources/{id}/imports", Row::Record("sources")),
+        ("GET /v1/sources/{id}/imports/{import_id}", Row::Record("sources")),
+        ("POST /v1/sources/{id}/imports/{import_id}/pause", Row::Record("sources")),
+        ("POST /v1/sources/{id}/imports/{import_id}/resume", Row::Record("sources")),
+        ("GET /v1/sources/{id}/gaps", Row::Record("sources")),
+        ("GET /v1/sources/{id}/reconciler", Row::Record("sources")),
         ("POST /ingest/{platform}/{source_id}", Row::Open),
         ("POST /ingest/{platform}/{source_id}/{secret}", Row::Open),
         ("GET /healthz", Row::Open),
@@ -107,6 +114,12 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     }
     let messages = client.data(&format!("/v1/sources/{}/messages", ids["sources"])).await;
     ids.insert("messages", messages[0]["id"].as_str().expect("a message").to_owned());
+    let source = ids["sources"].parse().expect("a source's id");
+    let time = (app.now(), app.now() + Duration::from_secs(1));
+    let import = org.records.start_import(source, time, None, |import| import.id.to_string()).await;
+    let Ok(Written::Done { data, .. }) = import else { panic!("an import") };
+    ids.insert("imports", data);
+    app.reconciler.wake();
     (org, ids)
 }
 
@@ -138,9 +151,10 @@ fn no_operation_answers_without_a_good_key() {
             }
             assert!(path.starts_with("/v1/"), "{name} is open only if it is not under /v1");
             let path = match row {
-                Row::Record(kind) => {
-                    path.replace("{id}", &ids[kind]).replace("{message_id}", &ids["messages"])
-                }
+                Row::Record(kind) => path
+                    .replace("{id}", &ids[kind])
+                    .replace("{message_id}", &ids["messages"])
+                    .replace("{import_id}", &ids["imports"]),
                 _ => path,
             };
             for client in [app.anon(), app.bearer(revoked_key.reveal()), app.bearer(expired_key.reveal())] {
@@ -175,6 +189,7 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
                 Row::Record(kind) => {
                     let path = path.replace("{id}", &their_ids[kind]);
                     let path = path.replace("{message_id}", &their_ids["messages"]);
+                    let path = path.replace("{import_id}", &their_ids["imports"]);
                     let (json, body) = ([("content-type", "application/json")], b"{}".to_vec());
                     let (their, none) = (
                         client.send(method.clone(), &path, &json, body.clone()).await,

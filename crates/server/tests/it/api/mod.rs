@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "an inline snapshot is as long as what it shows")]
 
 mod calls;
+mod completeness;
 mod deliveries;
 mod endpoints;
 mod envelopes;
@@ -24,4 +25,5 @@ mod scopes;
 mod search;
 mod sources;
 mod streams;
+mod sweep;
 mod webhooks;

@@ -1,6 +1,7 @@
 //! The real binary as a process of its own: what it promises to whoever starts, stops, asks or kills it.
 
 mod cli;
+mod completeness;
 mod config;
 mod crash;
 mod demo;

@@ -6,10 +6,12 @@ mod client;
 mod database;
 mod platform;
 mod receiver;
+mod standin;
 
 pub(crate) use self::{
     app::{Org, Setup, TestApp, on_both, on_both_with, spawn},
     client::{Answer, Client},
-    platform::{booking, booking_answered, report},
+    platform::{Signing, booking, booking_answered, report},
     receiver::{Got, Receiver, Reply},
+    standin::{StandIn, finished},
 };
