@@ -3,6 +3,7 @@
 mod auth;
 mod envelope;
 mod error;
+pub mod export;
 mod extract;
 mod health;
 mod ingest;
@@ -82,6 +83,14 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::messages::get_source_message))
         .routes(routes!(v1::messages::reprocess_source_message))
         .routes(routes!(v1::messages::reprocess_source_messages))
+        .routes(routes!(v1::export::export_calls))
+        .routes(routes!(v1::export::export_contacts))
+        .routes(routes!(v1::export::export_leads))
+        .routes(routes!(v1::export::export_appointments))
+        .routes(routes!(v1::export::export_assistants))
+        .routes(routes!(v1::export::export_events))
+        .routes(routes!(v1::export::export_sources))
+        .routes(routes!(v1::export::export_messages))
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
         .routes(routes!(health::healthz))

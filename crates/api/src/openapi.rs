@@ -30,6 +30,7 @@ use crate::{envelope::Meta, error::Code, scopes};
     tags(
         (name = "Calls"), (name = "Contacts"), (name = "Leads"), (name = "Appointments"), (name = "Assistants"),
         (name = "Sources", description = "The voice platforms that calls come from, and every message of theirs."),
+        (name = "Export", description = "Everything of a kind in one answer."),
         (name = "Ingest", description = "Where voice platforms send their webhooks."),
         (name = "Health"),
     ),

@@ -1,5 +1,6 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
+mod export;
 mod sources;
 
 use std::{io::Read, path::Path};
@@ -10,6 +11,7 @@ use model::{EventType, OrgId, Scopes};
 use serde_json::json;
 use store::{NewEndpoint, NewKey, Store};
 
+pub(crate) use export::export;
 pub(crate) use sources::source;
 
 use crate::{

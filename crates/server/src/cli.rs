@@ -1,10 +1,13 @@
 //! The command line.
 
+mod portability;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::Platform;
 
+pub use self::portability::{ExportFormat, ExportOptions};
 use crate::span::Span;
 
 /// Your AI voice assistants' calls, contacts, leads and appointments: a REST API and signed webhooks.
@@ -72,6 +75,8 @@ pub enum Command {
     /// Deliveries of webhooks
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// Write everything of an organization into files
+    Export(ExportOptions),
     /// Print the description of the API (OpenAPI 3.1)
     Openapi,
 }

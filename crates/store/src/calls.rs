@@ -51,20 +51,20 @@ pub struct CallDetail {
 }
 
 /// In the order of [`write()`].
-const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
+pub(crate) const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
      c.recording_url, c.transfer_status, c.started_at, c.ended_at, c.assistant_id, c.contact_id, c.created_at, \
      c.caller_email, c.intent, c.urgency, c.direction, c.source, c.external_id, c.ended_reason, c.updated_at";
 
 /// What of a call is also looked at while it is written.
-struct Written<'r> {
-    created_at: Stamp,
+pub(crate) struct Written<'r> {
+    pub(crate) created_at: Stamp,
     updated_at: Stamp,
     /// The texts that a search looks through.
     texts: [(&'static str, Option<&'r str>); 6],
 }
 
 /// Writes a row as a [`Call`], whose object is not ended yet.
-fn write<'r>(row: &mut Cells<'r>, json: &mut Object<'_>) -> Result<Written<'r>> {
+pub(crate) fn write<'r>(row: &mut Cells<'r>, json: &mut Object<'_>) -> Result<Written<'r>> {
     json.id::<kind::Call>("id", row)?;
     let phone = json.text_of("caller_phone", row)?;
     let name = json.text_of("caller_name", row)?;

@@ -18,10 +18,10 @@ pub struct ListContacts {
     pub phone: Option<Phone>,
 }
 
-const COLUMNS: &str =
+pub(crate) const COLUMNS: &str =
     "id, name, phone, email, company, notes, tags, call_count, last_call_at, created_at, updated_at";
 
-fn read(row: &mut Cells<'_>) -> Result<Contact> {
+pub(crate) fn read(row: &mut Cells<'_>) -> Result<Contact> {
     Ok(Contact {
         id: row.get()?,
         name: row.get()?,

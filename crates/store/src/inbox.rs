@@ -210,10 +210,10 @@ pub(crate) async fn prune_rejected(tx: &mut Tx<'_>, org: OrgId, source: SourceId
     tx.execute(sql, params![org, source, REJECTED_KEPT]).await.map(drop)
 }
 
-const SUMMARY: &str =
+pub(crate) const SUMMARY: &str =
     "id, received_at, event, external_id, outcome, reason, call_id, CAST(length(body) AS BIGINT)";
 
-fn read_summary(row: &mut Cells<'_>) -> Result<MessageSummary> {
+pub(crate) fn read_summary(row: &mut Cells<'_>) -> Result<MessageSummary> {
     Ok(MessageSummary {
         id: row.get()?,
         received_at: row.get()?,

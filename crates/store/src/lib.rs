@@ -15,6 +15,7 @@ mod dialect;
 mod endpoints;
 mod error;
 mod events;
+mod export;
 mod idempotency;
 mod inbox;
 mod json;
@@ -51,6 +52,7 @@ pub use crate::{
     endpoints::{Endpoint, EndpointState, NewEndpoint},
     error::{Error, Result},
     events::NewEvent,
+    export::{Export, ExportFilter, ExportKind},
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},

@@ -5,6 +5,8 @@ pub(crate) mod assistants;
 pub(crate) mod calls;
 mod calls_body;
 pub(crate) mod contacts;
+pub(crate) mod export;
+mod export_answer;
 pub(crate) mod leads;
 pub(crate) mod messages;
 pub(crate) mod preview;

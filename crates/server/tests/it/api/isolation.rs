@@ -15,6 +15,8 @@ enum Row {
     Record(&'static str),
     /// A list: another organization's records are not in it.
     List,
+    /// An export: another organization's records are not in it.
+    Export,
     /// It writes: what is written is the caller's own, even with another organization's names for things.
     Write(fn() -> Value),
     /// It answers from what it is sent and reads no records.
@@ -48,6 +50,14 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/sources/{id}/messages/{message_id}", Row::Record("sources")),
         ("POST /v1/sources/{id}/messages/{message_id}/reprocess", Row::Record("sources")),
         ("POST /v1/sources/{id}/reprocess", Row::Record("sources")),
+        ("GET /v1/export/calls", Row::Export),
+        ("GET /v1/export/contacts", Row::Export),
+        ("GET /v1/export/leads", Row::Export),
+        ("GET /v1/export/appointments", Row::Export),
+        ("GET /v1/export/assistants", Row::Export),
+        ("GET /v1/export/events", Row::Export),
+        ("GET /v1/export/sources", Row::Export),
+        ("GET /v1/export/messages", Row::Export),
         ("POST /ingest/{platform}/{source_id}", Row::Open),
         ("POST /ingest/{platform}/{source_id}/{secret}", Row::Open),
         ("GET /healthz", Row::Open),
@@ -73,8 +83,8 @@ fn operations() -> Vec<(String, Method, String)> {
 async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'static str, String>) {
     let org = app.org(name).await;
     let source = org.source(Platform::Vapi).await;
-    source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
     let client = app.key(&org);
+    source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
     client.write_call(json!({"external_id": "theirs", "summary": "Written"})).await;
     let mut ids = BTreeMap::new();
     for kind in ["calls", "contacts", "leads", "appointments", "sources"] {
@@ -171,6 +181,10 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
                             assert_eq!(answer.json()["data"], json!([]), "{name}{filter}");
                         }
                     }
+                }
+                Row::Export => {
+                    let answer = client.get(&path).await;
+                    assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, 0), "{name}");
                 }
                 Row::Write(body) => {
                     let answer = client.post(&path, &body()).await;

@@ -4,6 +4,7 @@
 
 mod calls;
 mod envelopes;
+mod export;
 mod inbox;
 mod ingest;
 mod isolation;

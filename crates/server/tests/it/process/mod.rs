@@ -5,6 +5,7 @@ mod config;
 mod crash;
 mod demo;
 mod drain;
+mod portability;
 mod receiver;
 mod retries;
 mod scene;

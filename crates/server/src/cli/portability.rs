@@ -1,0 +1,44 @@
+//! Options of the command that takes records out.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use store::ExportKind;
+
+/// Options of `export`.
+#[derive(Args)]
+pub struct ExportOptions {
+    /// The organization's id
+    #[arg(long)]
+    pub org: model::OrgId,
+    /// JSON Lines or CSV
+    #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+    pub format: ExportFormat,
+    /// Leave texts in CSV as they are, for programs; a spreadsheet takes some of them for formulas
+    #[arg(long)]
+    pub raw: bool,
+    /// The folder that is written to, a file for each kind; `-` for standard output
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Only these kinds, separated by commas: assistants, contacts, calls, leads, appointments, events, sources,
+    /// messages
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = export_kind)]
+    pub only: Vec<ExportKind>,
+    /// Only records created after this, such as 2026-02-24T21:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<model::Time>,
+}
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A JSON object on each line
+    Jsonl,
+    /// A table
+    Csv,
+}
+
+fn export_kind(word: &str) -> Result<ExportKind, String> {
+    let names = || ExportKind::ALL.map(ExportKind::as_str).join(", ");
+    ExportKind::parse(word).ok_or_else(|| format!("there are {}", names()))
+}
