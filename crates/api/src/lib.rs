@@ -83,6 +83,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::messages::get_source_message))
         .routes(routes!(v1::messages::reprocess_source_message))
         .routes(routes!(v1::messages::reprocess_source_messages))
+        .routes(routes!(v1::erasures::erase_contact))
+        .routes(routes!(v1::erasures::get_erasure))
         .routes(routes!(v1::export::export_calls))
         .routes(routes!(v1::export::export_contacts))
         .routes(routes!(v1::export::export_leads))

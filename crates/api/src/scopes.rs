@@ -15,7 +15,7 @@ fn needed(method: &Method, route: &str) -> Option<Scope> {
     let noun = route.strip_prefix("export/").unwrap_or(route).split('/').next()?;
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (noun, reads) {
-        ("calls" | "contacts" | "leads" | "appointments" | "assistants" | "events", true) => {
+        ("calls" | "contacts" | "leads" | "appointments" | "assistants" | "events" | "erasures", true) => {
             Some(Scope::Read)
         }
         ("calls", false) => Some(Scope::CallsWrite),

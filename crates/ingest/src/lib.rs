@@ -8,6 +8,7 @@ mod booking;
 mod booking_time;
 mod complete;
 mod decide;
+mod erase;
 mod merge;
 mod receive;
 mod reprocess;

@@ -24,6 +24,8 @@ pub struct Ingest {
     rules: Rules,
     /// Told when a call began to wait for its better message.
     pub(crate) waiting: Notify,
+    /// Told when an erasure has more to do than its request could wait for.
+    pub(crate) erasing: Notify,
     rejections: Mutex<HashMap<SourceId, (Time, u32)>>,
 }
 
@@ -45,7 +47,15 @@ impl Ingest {
     /// An ingest into a store. `completion_wait` is how long `call.completed` waits for a better message.
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>, completion_wait: Duration) -> Self {
         let rules = rules(completion_wait);
-        Self { store, clock, ids, rules, waiting: Notify::new(), rejections: Mutex::default() }
+        Self {
+            store,
+            clock,
+            ids,
+            rules,
+            waiting: Notify::new(),
+            erasing: Notify::new(),
+            rejections: Mutex::default(),
+        }
     }
 
     /// The rules that calls are merged and told by.

@@ -31,8 +31,8 @@ pub use clock::{Clock, IdGen};
 pub use contact::Contact;
 pub use event::EventType;
 pub use id::{
-    AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, EventId, Id, InboxId,
-    KeyId, LeadId, OrgId, SourceId,
+    AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, ErasureId, EventId, Id,
+    InboxId, KeyId, LeadId, OrgId, SourceId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};

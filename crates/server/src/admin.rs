@@ -1,5 +1,6 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
+mod contacts;
 mod export;
 mod sources;
 
@@ -11,6 +12,7 @@ use model::{EventType, OrgId, Scopes};
 use serde_json::json;
 use store::{NewEndpoint, NewKey, Store};
 
+pub(crate) use contacts::contact;
 pub(crate) use export::export;
 pub(crate) use sources::source;
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use model::Platform;
 
-pub use self::portability::{ExportFormat, ExportOptions};
+pub use self::portability::{ContactCommand, ExportFormat, ExportOptions};
 use crate::span::Span;
 
 /// Your AI voice assistants' calls, contacts, leads and appointments: a REST API and signed webhooks.
@@ -75,6 +75,9 @@ pub enum Command {
     /// Deliveries of webhooks
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// Contacts
+    #[command(subcommand)]
+    Contact(ContactCommand),
     /// Write everything of an organization into files
     Export(ExportOptions),
     /// Print the description of the API (OpenAPI 3.1)

@@ -48,6 +48,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Source(command) => admin::source(&config, world, shown, command).await,
             Command::Webhook(command) => admin::webhook(&config, world, shown, command).await,
             Command::Deliveries(command) => admin::deliveries(&config, world, shown, command).await,
+            Command::Contact(command) => admin::contact(&config, world, shown, command).await,
             Command::Export(options) => admin::export(&config, world, shown, options).await,
             Command::Openapi => {
                 output::say(&api::openapi::rendered());

@@ -16,7 +16,7 @@ use model::{
 };
 
 use crate::{
-    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store,
+    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Received, Result, Source, Store,
     calls::{self, Stored},
     idempotency::{self, Known},
     inbox,
@@ -87,24 +87,6 @@ pub struct Decision {
     pub appointments: Vec<(String, Appointment)>,
     /// The events to tell.
     pub events: Vec<NewEvent>,
-}
-
-/// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// The verdict.
-    pub outcome: Outcome,
-    /// Why, where it became nothing.
-    pub reason: Option<String>,
-    /// The call it belongs to: the first, where it speaks of several.
-    pub call_id: Option<CallId>,
-}
-
-impl Received {
-    /// A message that changed nothing, and why.
-    pub(crate) fn nothing(outcome: Outcome, reason: String) -> Self {
-        Self { outcome, reason: Some(reason), call_id: None }
-    }
 }
 
 /// What became of a call written through the API.
@@ -247,9 +229,9 @@ async fn receive(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &I
     let received = match &message.reading {
         Reading::Rejected(reason) => Received::nothing(Outcome::Rejected, reason.clone()),
         Reading::Unreadable(reason) => Received::nothing(Outcome::Failed, reason.clone()),
-        Reading::Read { changes, .. } => match changes.split_first() {
+        Reading::Read { changes, external_id, .. } => match changes.split_first() {
             Some((first, rest)) => take(tx, context, origin, message, (first, rest)).await?,
-            None => Received { outcome: Outcome::Ignored, reason: None, call_id: None },
+            None => inbox::pass(tx, context.org, origin.source, external_id.as_deref()).await?,
         },
     };
     inbox::insert(tx, context.org, origin.source, message, &received).await?;
@@ -270,7 +252,9 @@ async fn take(
     let mut stamps = Stamps::take(tx, context.org, context.now).await?;
     let call = calls::by_external_id(tx, context.org, origin.source, &changes.0.external_id).await?;
     // A message that was accepted before left its call behind, so one about a new call needs no look into the inbox.
+    // One about an erased call is never kept, whether it repeats another or not.
     if let Some(call) = &call
+        && !call.is_erased
         && inbox::is_repetition(tx, call.state.id, message).await?
     {
         let reason = "the same message was accepted within the last day".into();
@@ -322,12 +306,20 @@ async fn apply_all(
     stamps: &mut Stamps,
 ) -> Result<Received> {
     let applied = apply(tx, context, origin, (Some(&first.external_id), call), first, stamps).await?;
+    let (mut some_erased, mut all_erased) = (applied.is_erased, applied.is_erased);
     for change in rest {
         let id = change.external_id.as_str();
         let call = calls::by_external_id(tx, context.org, origin.source, id).await?;
-        apply(tx, context, origin, (Some(id), call), change, stamps).await?;
+        let next = apply(tx, context, origin, (Some(id), call), change, stamps).await?;
+        some_erased |= next.is_erased;
+        all_erased &= next.is_erased;
     }
-    Ok(Received { outcome: Outcome::Accepted, reason: None, call_id: Some(applied.id) })
+    let (outcome, call_id) = (Outcome::Accepted, Some(applied.id));
+    Ok(match (some_erased, all_erased) {
+        (false, _) => Received { outcome, reason: None, call_id, is_of_erased: false },
+        (true, false) => Received { outcome, ..Received::of_erased(call_id) },
+        (true, true) => Received::of_erased(call_id),
+    })
 }
 
 async fn write_call(
@@ -403,6 +395,8 @@ async fn postpone(tx: &mut Tx<'_>, org: OrgId, id: CallId, now: Time) -> Result<
 struct Applied {
     id: CallId,
     created: bool,
+    /// Whether the call's person was erased, so that nothing was applied.
+    is_erased: bool,
 }
 
 /// Merges a change into a call, which is not there yet where `stored` is `None`, and writes what follows.
@@ -415,11 +409,14 @@ async fn apply(
     stamps: &mut Stamps,
 ) -> Result<Applied> {
     let mut state = match &stored {
+        Some(Stored { is_erased: true, state, .. }) => {
+            return Ok(Applied { id: state.id, created: false, is_erased: true });
+        }
         Some(stored) => stored.state.clone(),
         None => CallState::new(context.ids.id()),
     };
     let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
-    let applied = Applied { id: state.id, created: stored.is_none() };
+    let applied = Applied { id: state.id, created: stored.is_none(), is_erased: false };
     if changed || applied.created {
         settle(tx, context, origin, external_id, stored, state, stamps).await?;
     }

@@ -13,6 +13,7 @@ mod contacts;
 mod deliveries;
 mod dialect;
 mod endpoints;
+mod erase;
 mod error;
 mod events;
 mod export;
@@ -25,6 +26,7 @@ mod list;
 mod migrate;
 pub mod outbox;
 mod postgres;
+mod received;
 mod recent;
 mod reprocess;
 mod search;
@@ -42,7 +44,7 @@ use std::{path::PathBuf, str::FromStr, sync::Arc};
 use model::{Clock, IdGen, OrgId, SourceId};
 
 pub use crate::{
-    accept::{Decision, OrgSettings, Received, Rules, Situation, Written},
+    accept::{Decision, OrgSettings, Rules, Situation, Written},
     admin::Organization,
     appointments::ListAppointments,
     assistants::ListAssistants,
@@ -50,6 +52,7 @@ pub use crate::{
     contacts::ListContacts,
     deliveries::{Attempt, DeliveryRecord, DeliveryState, NextStep},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
+    erase::{Compaction, Erased, Erasure, ErasureState, ErasureStep},
     error::{Error, Result},
     events::NewEvent,
     export::{Export, ExportFilter, ExportKind},
@@ -60,6 +63,7 @@ pub use crate::{
     leads::ListLeads,
     list::{Listed, Placed},
     outbox::Outbox,
+    received::Received,
     reprocess::{MessageRange, Reread},
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
 };

@@ -5,6 +5,7 @@ pub(crate) mod assistants;
 pub(crate) mod calls;
 mod calls_body;
 pub(crate) mod contacts;
+pub(crate) mod erasures;
 pub(crate) mod export;
 mod export_answer;
 pub(crate) mod leads;

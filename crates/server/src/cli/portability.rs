@@ -1,8 +1,8 @@
-//! Options of the command that takes records out.
+//! Options of the commands that take records out, and erase them.
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use store::ExportKind;
 
 /// Options of `export`.
@@ -41,4 +41,21 @@ pub enum ExportFormat {
 fn export_kind(word: &str) -> Result<ExportKind, String> {
     let names = || ExportKind::ALL.map(ExportKind::as_str).join(", ");
     ExportKind::parse(word).ok_or_else(|| format!("there are {}", names()))
+}
+
+/// Contacts.
+#[derive(Subcommand)]
+pub enum ContactCommand {
+    /// Erase a person for good: the contact and everything personal of their calls; ids, times and statuses stay
+    Erase {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// The contact's id
+        id: model::ContactId,
+        /// Write the embedded database's file anew, so that no free place in it holds a remnant, however large it is:
+        /// a running server cannot write meanwhile
+        #[arg(long)]
+        compact: bool,
+    },
 }

@@ -34,6 +34,8 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/calls/{id}", Row::Record("calls")),
         ("GET /v1/contacts", Row::List),
         ("GET /v1/contacts/{id}", Row::Record("contacts")),
+        ("POST /v1/contacts/{id}/erase", Row::Record("contacts")),
+        ("GET /v1/erasures/{id}", Row::Record("erasures")),
         ("GET /v1/leads", Row::List),
         ("GET /v1/leads/{id}", Row::Record("leads")),
         ("GET /v1/appointments", Row::List),
@@ -84,6 +86,13 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     let org = app.org(name).await;
     let source = org.source(Platform::Vapi).await;
     let client = app.key(&org);
+    client
+        .write_call(
+            json!({"external_id": "forgotten", "caller_phone": "+14155550149", "status": "completed"}),
+        )
+        .await;
+    let person = client.data("/v1/contacts").await[0]["id"].as_str().expect("an id").to_owned();
+    let erasure = client.post(&format!("/v1/contacts/{person}/erase"), &json!({})).await.json();
     source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
     client.write_call(json!({"external_id": "theirs", "summary": "Written"})).await;
     let mut ids = BTreeMap::new();
@@ -91,6 +100,7 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
         let list = client.data(&format!("/v1/{kind}")).await;
         ids.insert(kind, list[0]["id"].as_str().unwrap_or_else(|| panic!("a record in {kind}")).to_owned());
     }
+    ids.insert("erasures", erasure["data"]["id"].as_str().expect("an erasure").to_owned());
     let messages = client.data(&format!("/v1/sources/{}/messages", ids["sources"])).await;
     ids.insert("messages", messages[0]["id"].as_str().expect("a message").to_owned());
     (org, ids)
@@ -140,7 +150,7 @@ fn no_operation_answers_without_a_good_key() {
         }
         assert_eq!(
             app.key(&org).data("/v1/calls").await.as_array().map(Vec::len),
-            Some(2),
+            Some(3),
             "and nothing was written"
         );
     });

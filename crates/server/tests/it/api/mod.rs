@@ -4,6 +4,7 @@
 
 mod calls;
 mod envelopes;
+mod erase;
 mod export;
 mod inbox;
 mod ingest;

@@ -48,6 +48,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     read: GET /v1/calls/{id}
     read: GET /v1/contacts
     read: GET /v1/contacts/{id}
+    read: GET /v1/erasures/{id}
     read: GET /v1/export/appointments
     read: GET /v1/export/assistants
     read: GET /v1/export/calls
@@ -56,6 +57,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     read: GET /v1/export/leads
     read: GET /v1/leads
     read: GET /v1/leads/{id}
+    records:write: POST /v1/contacts/{id}/erase
     sources:read: GET /v1/export/messages
     sources:read: GET /v1/export/sources
     sources:read: GET /v1/sources

@@ -1,10 +1,14 @@
-//! What the operator takes out, by command.
+//! What the operator takes out, and whom they erase, by command.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::{Value, json};
 
-use super::{receiver::Reply, scene::Scene, server::Kind};
+use super::{
+    receiver::Reply,
+    scene::{Scene, text},
+    server::Kind,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_written_into_files_beside_a_running_server_on_sqlite() {
@@ -54,4 +58,32 @@ async fn write_files(kind: Kind) {
     assert_eq!(people.stderr, "", "progress is for terminals");
     home.run(&["export", "--org", org, "--format", "csv", "--out", "-"]).assert_refused(&["--out", "--only"]);
     home.run(&["export", "--org", org, "--only", "keys", "--out", "x"]).assert_refused(&["keys", "calls"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_erased_by_command_on_sqlite() {
+    erase(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_erased_by_command_on_postgres() {
+    erase(Kind::Postgres).await;
+}
+
+async fn erase(kind: Kind) {
+    let scene = Scene::set(kind, |_| Reply::with(200)).await;
+    let server = scene.serve(&[]).await;
+    assert_eq!(scene.post_call(&server, "one").await.expect("an answer"), 200);
+    scene.arrived(1).await;
+    let (_, contacts) = scene.get(&server, "/v1/contacts").await;
+    let id = text(&contacts["data"][0], "id");
+    let erase = ["contact", "erase", "--org", &scene.org, &id];
+    let erased = scene.home.json(&[&erase[..], &["--compact"]].concat());
+    assert_eq!((&erased["erased"]["calls"], &erased["erased"]["contacts"]), (&json!(1), &json!(1)));
+    let (_, call) = scene.get(&server, "/v1/calls").await;
+    assert_eq!(call["data"][0]["caller_phone"], Value::Null);
+    let again = scene.home.run(&erase);
+    assert!(again.status.success() && again.stdout.starts_with("Erased: "), "{again:?}");
+    let nobody = ["contact", "erase", "--org", &scene.org, "0197a3c4-0000-7000-8000-00000000dead"];
+    scene.home.run(&nobody).assert_refused(&["there is no contact"]);
 }

@@ -13,7 +13,7 @@ use model::{
     testing::{CountedIds, ManualClock},
 };
 use serde_json::Value;
-use store::{DeliveryState, Endpoint, NewEndpoint, NewKey, NewSource, OrgStore, Store};
+use store::{DatabaseUrl, DeliveryState, Endpoint, NewEndpoint, NewKey, NewSource, OrgStore, Store};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
@@ -160,6 +160,19 @@ impl TestApp {
     /// A client without a key.
     pub(crate) fn anon(&self) -> Client<'_> {
         Client::new(self, None)
+    }
+
+    /// The database's file, where it is one.
+    pub(crate) fn file(&self) -> Option<std::path::PathBuf> {
+        match self.config.database_url().expect("an address") {
+            DatabaseUrl::Sqlite(path) => Some(path),
+            DatabaseUrl::Postgres(_) => None,
+        }
+    }
+
+    /// The database's address.
+    pub(crate) fn database_url(&self) -> String {
+        self.config.database_url.clone().expect("an address")
     }
 
     pub(crate) fn now(&self) -> Time {
