@@ -2,12 +2,14 @@
 //! decodes nothing, trusts no proxy, and reads and waits only so much.
 
 mod cause;
+mod fetch;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_tls;
 
 pub use cause::{Cause, Phase};
+pub use fetch::{Answer, FetchError};
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -9,6 +9,7 @@ mod booking_time;
 mod complete;
 mod decide;
 mod erase;
+mod import;
 mod merge;
 mod receive;
 mod reprocess;
@@ -21,6 +22,7 @@ pub use connectors::Request;
 
 pub use crate::{
     decide::decide,
+    import::{booking_keys, read_record},
     merge::merge,
     receive::{Answer, Ingest},
     reprocess::{Batch, Rejected, Reprocessed},

@@ -2,6 +2,7 @@
 
 mod contacts;
 mod export;
+mod import;
 mod sources;
 
 use std::{io::Read, path::Path};
@@ -14,6 +15,7 @@ use store::{NewEndpoint, NewKey, Store};
 
 pub(crate) use contacts::contact;
 pub(crate) use export::export;
+pub(crate) use import::import;
 pub(crate) use sources::source;
 
 use crate::{
@@ -162,10 +164,15 @@ fn parse_events(text: &str) -> anyhow::Result<Vec<EventType>> {
 }
 
 fn read_secret(path: &Path) -> anyhow::Result<String> {
-    let text = read_file(path).context("--secret-file")?;
-    let secret = text.trim();
-    anyhow::ensure!(!secret.is_empty(), "--secret-file: {} is empty", path.display());
-    Ok(secret.to_owned())
+    read_word(path, "--secret-file")
+}
+
+/// Reads the one word that is in the file that an option names.
+fn read_word(path: &Path, option: &'static str) -> anyhow::Result<String> {
+    let text = read_file(path).context(option)?;
+    let word = text.trim();
+    anyhow::ensure!(!word.is_empty(), "{option}: {} is empty", path.display());
+    Ok(word.to_owned())
 }
 
 fn read_file(path: &Path) -> anyhow::Result<String> {

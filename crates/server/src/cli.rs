@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use model::Platform;
 
-pub use self::portability::{ContactCommand, ExportFormat, ExportOptions};
+pub use self::portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 use crate::span::Span;
 
 /// Your AI voice assistants' calls, contacts, leads and appointments: a REST API and signed webhooks.
@@ -80,6 +80,8 @@ pub enum Command {
     Contact(ContactCommand),
     /// Write everything of an organization into files
     Export(ExportOptions),
+    /// Bring in what another server has of an organization, or an export of it
+    Import(ImportOptions),
     /// Print the description of the API (OpenAPI 3.1)
     Openapi,
 }

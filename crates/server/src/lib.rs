@@ -5,6 +5,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 mod demo;
+pub mod import;
 pub mod output;
 mod receiver;
 mod serve;
@@ -50,6 +51,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Deliveries(command) => admin::deliveries(&config, world, shown, command).await,
             Command::Contact(command) => admin::contact(&config, world, shown, command).await,
             Command::Export(options) => admin::export(&config, world, shown, options).await,
+            Command::Import(options) => admin::import(&config, world, shown, options).await,
             Command::Openapi => {
                 output::say(&api::openapi::rendered());
                 Ok(())

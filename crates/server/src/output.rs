@@ -12,10 +12,18 @@ pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// A line on standard error for the moment, where a person looks at it.
+pub fn mention(line: &str) {
+    if std::io::stderr().is_terminal() {
+        let _ = write!(std::io::stderr(), "\r{line}\x1b[K");
+    }
+}
+
 /// How far something has come: a line on standard error that is written over, where a person looks at it.
 pub struct Progress {
     what: &'static str,
     is_seen: bool,
+    every: u64,
     count: u64,
     shown: u64,
 }
@@ -26,13 +34,19 @@ const SHOW_EVERY: u64 = 1000;
 impl Progress {
     /// Of some records.
     pub fn of(what: &'static str) -> Self {
-        Self { what, is_seen: std::io::stderr().is_terminal(), count: 0, shown: 0 }
+        Self { what, is_seen: std::io::stderr().is_terminal(), every: SHOW_EVERY, count: 0, shown: 0 }
+    }
+
+    /// Of records that come slowly, so that each is shown.
+    #[must_use]
+    pub fn each(self) -> Self {
+        Self { every: 1, ..self }
     }
 
     /// So many are done.
     pub fn show(&mut self, count: u64) {
         self.count = count;
-        if self.is_seen && count >= self.shown + SHOW_EVERY {
+        if self.is_seen && count >= self.shown + self.every {
             self.shown = count;
             let _ = write!(std::io::stderr(), "\r{}: {count}\x1b[K", self.what);
         }

@@ -18,6 +18,7 @@ mod error;
 mod events;
 mod export;
 mod idempotency;
+mod import;
 mod inbox;
 mod json;
 mod keys;
@@ -57,6 +58,10 @@ pub use crate::{
     events::NewEvent,
     export::{Export, ExportFilter, ExportKind},
     idempotency::Idempotency,
+    import::{
+        BookingKeys, ImportAssistant, ImportCall, ImportCounts, ImportKind, ImportPage, ImportProgress,
+        ImportRecord,
+    },
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
     keys::{KeyRecord, NewKey},

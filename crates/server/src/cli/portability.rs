@@ -1,4 +1,4 @@
-//! Options of the commands that take records out, and erase them.
+//! Options of the commands that take records out, bring them in, and erase them.
 
 use std::path::PathBuf;
 
@@ -27,6 +27,25 @@ pub struct ExportOptions {
     /// Only records created after this, such as 2026-02-24T21:00:00Z
     #[arg(long, value_name = "TIME")]
     pub since: Option<model::Time>,
+}
+
+/// Options of `import`.
+#[derive(Args)]
+pub struct ImportOptions {
+    /// The other server's address, such as https://calls.example.com; or what `export` wrote as JSON Lines: its folder, a
+    /// file, or `-` for standard input
+    #[arg(long, value_name = "URL or PATH")]
+    pub from: String,
+    /// A file with the other server's API key (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// The id of the organization that it is brought into
+    #[arg(long)]
+    pub org: model::OrgId,
+    /// Leave out the calls' conversations turn by turn, for each of which the other server has to be asked; they can't
+    /// be brought in later
+    #[arg(long)]
+    pub without_conversations: bool,
 }
 
 /// How records are written.

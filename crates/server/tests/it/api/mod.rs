@@ -6,6 +6,7 @@ mod calls;
 mod envelopes;
 mod erase;
 mod export;
+mod import;
 mod inbox;
 mod ingest;
 mod isolation;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     receiver::Reply,
     scene::{Scene, text},
-    server::Kind,
+    server::{Home, Kind},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,6 +58,48 @@ async fn write_files(kind: Kind) {
     assert_eq!(people.stderr, "", "progress is for terminals");
     home.run(&["export", "--org", org, "--format", "csv", "--out", "-"]).assert_refused(&["--out", "--only"]);
     home.run(&["export", "--org", org, "--only", "keys", "--out", "x"]).assert_refused(&["keys", "calls"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_s_records_come_in_by_command_on_sqlite() {
+    import(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_s_records_come_in_by_command_on_postgres() {
+    import(Kind::Postgres).await;
+}
+
+async fn import(kind: Kind) {
+    let theirs = Scene::set(kind, |_| Reply::with(200)).await;
+    let server = theirs.serve(&[]).await;
+    for call in ["one", "two"] {
+        assert_eq!(theirs.post_call(&server, call).await.expect("an answer"), 200);
+    }
+    theirs.arrived(2).await;
+    let home = Home::new(kind).await;
+    let org = text(&home.json(&["org", "create", "--name", "Harbor"]), "id");
+    let from = ["import", "--org", &org, "--from", &server.base];
+    let with_key = [&from[..], &["--key-file", "key", "--json"]].concat();
+    let write_key = |key: &str| fs::write(home.path().join("key"), key).expect("a file");
+    write_key(&theirs.key);
+    home.run(&from).assert_refused(&["--key-file"]);
+    home.run(&with_key).assert_refused(&["delivery.allow_targets"]);
+    fs::write(home.path().join("inboundflow.toml"), "[delivery]\nallow_targets = [\"127.0.0.1/32\"]\n")
+        .expect("a file");
+    write_key("sk_live_wrong");
+    home.run(&with_key).assert_refused(&["does not take the key (401)"]);
+    write_key(&theirs.key);
+    let imported = home.run(&with_key);
+    assert_eq!(imported.stderr, "", "progress is for terminals");
+    assert_eq!(imported.json()["imported"]["calls"], json!({"added": 2, "known": 0, "erased": 0}));
+
+    let exported = theirs.home.json(&["export", "--org", &theirs.org, "--out", "dump"]);
+    assert_eq!(exported["exported"]["calls"], 2);
+    let folder = theirs.home.path().join("dump").display().to_string();
+    let again = home.json(&["import", "--org", &org, "--from", &folder]);
+    assert_eq!(again["imported"]["calls"], json!({"added": 0, "known": 2, "erased": 0}));
+    home.run(&["import", "--org", &org, "--from", "nowhere"]).assert_refused(&["--from", "nowhere"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -130,6 +130,16 @@ impl TestApp {
         Self::run(self.world.clone(), self.clock.clone(), self.config.clone(), None).await
     }
 
+    /// Another installation: a database of its own of the same kind, and the same time.
+    pub(crate) async fn beside(&self) -> Self {
+        let kind = if self.file().is_some() { Kind::Sqlite } else { Kind::Postgres };
+        let database = Database::create(kind).await;
+        let config = Config { database_url: Some(database.url()), ..self.config.clone() };
+        let ids = Arc::new(CountedIds::behind(1 << 32));
+        let world = World { clock: self.clock.clone(), ids };
+        Self::run(world, self.clock.clone(), config, Some(database)).await
+    }
+
     /// The store as a process finds it whose clock is ahead: what waits for this one's clock is due there.
     pub(crate) async fn store_ahead(&self, by: Duration) -> Store {
         let clock = Arc::new(ManualClock::new(self.now() + by));
