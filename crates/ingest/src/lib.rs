@@ -11,6 +11,7 @@ mod decide;
 mod merge;
 mod receive;
 mod reprocess;
+mod screen;
 
 use std::time::Duration;
 

@@ -147,6 +147,10 @@ pub struct CallState {
     pub lead_id: Option<LeadId>,
     /// Whether a person marked the call as spam.
     pub spam: bool,
+    /// Whether it came from a number that the organization blocks. Once it did, it stays so.
+    pub blocked: bool,
+    /// The uses of booking tools whose appointments a person deleted.
+    pub deleted_bookings: Vec<String>,
     /// What has been told of the call.
     pub fired: Fired,
 }
@@ -273,6 +277,8 @@ impl CallState {
             contact_id: None,
             lead_id: None,
             spam: false,
+            blocked: false,
+            deleted_bookings: Vec::new(),
             fired: Fired::default(),
         }
     }

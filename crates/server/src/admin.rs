@@ -1,5 +1,6 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
+mod blocked_numbers;
 mod deliveries;
 mod signature;
 mod sources;
@@ -12,6 +13,7 @@ use model::{OrgId, Scopes};
 use serde_json::json;
 use store::{NewKey, Store};
 
+pub(crate) use blocked_numbers::blocked_number;
 pub(crate) use deliveries::deliveries;
 pub(crate) use signature::signature;
 pub(crate) use sources::source;

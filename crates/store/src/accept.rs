@@ -5,6 +5,7 @@
 //! they decided, once for both databases.
 
 use std::{
+    ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -18,9 +19,9 @@ use model::{
 use crate::{
     Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store,
     calls::{self, Stored},
+    events::Teller,
     idempotency::{self, Known},
     inbox,
-    outbox::Attached,
     settle::settle,
     stamps::Stamps,
     tx::{Care, Tx},
@@ -46,14 +47,18 @@ pub struct Situation<'a> {
     pub platform: Platform,
     /// The assistant that handled it.
     pub assistant_id: Option<AssistantId>,
-    /// The caller's name and e-mail address before the message that is being merged.
-    pub name_before: Option<String>,
-    /// See `name_before`.
-    pub email_before: Option<String>,
-    /// The contact with the caller's number.
+    /// The call before the message that is being merged; `None` where that is its first.
+    pub before: Option<&'a CallState>,
+    /// What the organization's block list says of the caller.
+    pub screening: Screening,
+    /// The contact with the caller's number; or the call's own one, where the number is what it was.
     pub contact: Option<Contact>,
+    /// Whether the call had a contact, and a person deleted it.
+    pub contact_is_deleted: bool,
     /// The lead that the call belongs to, or else the contact's open one.
     pub lead: Option<Lead>,
+    /// Whether the call had a lead, and a person deleted it.
+    pub lead_is_deleted: bool,
     /// The appointments that the call made before, each with the use of the tool that made it.
     pub appointments: Vec<(String, Appointment)>,
     /// What the organization set; not looked up for a call without a use of a tool.
@@ -64,6 +69,17 @@ pub struct Situation<'a> {
     pub now: Time,
     /// For the ids of new records.
     pub ids: &'a dyn IdGen,
+}
+
+/// What an organization's block list says of a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screening {
+    /// Nothing: the number is not on it, there is no number to come, or nobody is blocked.
+    Passed,
+    /// Nothing yet: numbers are blocked, and no message has told who the caller is.
+    Unknown,
+    /// The number is on it.
+    Blocked,
 }
 
 /// What an organization set that bears on its calls.
@@ -133,11 +149,16 @@ const POSTPONE_MICROS: i64 = 60 * 1_000_000;
 
 /// What a step needs beside the transaction.
 pub(crate) struct Context {
-    pub(crate) org: OrgId,
-    pub(crate) now: Time,
     pub(crate) rules: Rules,
-    pub(crate) ids: Arc<dyn IdGen>,
-    pub(crate) worker: Option<Arc<Attached>>,
+    teller: Teller,
+}
+
+impl Deref for Context {
+    type Target = Teller;
+
+    fn deref(&self) -> &Teller {
+        &self.teller
+    }
 }
 
 /// Where a call comes from.
@@ -181,14 +202,7 @@ impl OrgStore {
     }
 
     pub(crate) fn context(&self, rules: Rules) -> Context {
-        let inner = &self.store.0;
-        Context {
-            org: self.org,
-            now: inner.clock.now(),
-            rules,
-            ids: inner.ids.clone(),
-            worker: inner.outbox.attached(),
-        }
+        Context { rules, teller: self.teller() }
     }
 }
 

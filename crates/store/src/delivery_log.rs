@@ -6,7 +6,7 @@ use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, OrgId, Page, Stamp,
 
 use crate::{
     DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written, idempotency,
-    sources::known,
+    idempotency::answered,
     stamps::Stamps,
     tx::Tx,
     value::{Cells, Value, params},
@@ -334,7 +334,7 @@ impl OrgStore {
                 Box::pin(async move {
                     // The clock's lock lets two requests with the same key come one after the other.
                     Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = answered(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(Some(Resent::Done(known)));
                     }
                     let Some(delivery) = summary_of(tx, org, id).await? else { return Ok(None) };

@@ -2,7 +2,7 @@
 
 use model::{OrgId, Time};
 
-use crate::{Result, tx::Tx, value::params};
+use crate::{Result, Written, tx::Tx, value::params};
 
 /// A request's `Idempotency-Key`, with what tells the same request from another.
 #[derive(Clone, Debug)]
@@ -42,6 +42,21 @@ pub(crate) async fn look_up(tx: &mut Tx<'_>, org: OrgId, asked: &Idempotency, no
             Known::Same { status: u16::try_from(status).unwrap_or(200), data }
         }
         Some(_) => Known::Other,
+    })
+}
+
+/// How a request is answered whose key is known; `None` for one that is new.
+pub(crate) async fn answered(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    asked: Option<&Idempotency>,
+    now: Time,
+) -> Result<Option<Written>> {
+    let Some(asked) = asked else { return Ok(None) };
+    Ok(match look_up(tx, org, asked, now).await? {
+        Known::New => None,
+        Known::Same { status, data } => Some(Written::Replayed { status, data }),
+        Known::Other => Some(Written::Conflict),
     })
 }
 

@@ -8,6 +8,7 @@ mod accept;
 mod admin;
 mod appointments;
 mod assistants;
+mod blocked_numbers;
 mod calls;
 mod contacts;
 mod deliveries;
@@ -39,18 +40,20 @@ mod stamps;
 mod tx;
 mod value;
 mod webhooks;
+mod writes;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc};
 
 use model::{Clock, IdGen, OrgId, SourceId};
 
 pub use crate::{
-    accept::{Decision, OrgSettings, Received, Rules, Situation, Written},
+    accept::{Decision, OrgSettings, Received, Rules, Screening, Situation, Written},
     admin::Organization,
-    appointments::ListAppointments,
+    appointments::{AppointmentChange, ListAppointments},
     assistants::ListAssistants,
-    calls::{CallDetail, ListCalls, ListedCall},
-    contacts::ListContacts,
+    blocked_numbers::{ListBlockedNumbers, NewBlockedNumber},
+    calls::{CallDetail, CallReview, ListCalls, ListedCall},
+    contacts::{ContactChange, ListContacts},
     deliveries::{Attempt, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
@@ -61,13 +64,14 @@ pub use crate::{
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
     keys::{KeyRecord, NewKey},
-    leads::ListLeads,
+    leads::{LeadChange, ListLeads},
     list::{Listed, Placed},
     outbox::Outbox,
     reprocess::{MessageRange, Reread},
     samples::ToldSample,
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
     webhooks::EndpointChange,
+    writes::{Answer, Asked, IfMatch, Refusal},
 };
 use crate::{
     postgres::Postgres,

@@ -6,8 +6,7 @@ use model::{IdGen, OrgId, Place, PlacedPage, Platform, SourceId, Stamp, Time};
 use serde_json::Value as Json;
 
 use crate::{
-    Idempotency, OrgStore, Placed, Result, Store, Written,
-    idempotency::{self, Known},
+    Idempotency, OrgStore, Placed, Result, Store, Written, idempotency,
     list::ListQuery,
     stamps::Stamps,
     tx::Tx,
@@ -236,7 +235,7 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = idempotency::answered(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(known);
                     }
                     source.updated_at = stamps.next(tx).await?;
@@ -296,7 +295,7 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = idempotency::answered(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(Some(known));
                     }
                     let Some(mut listed) = by_id(tx, org, id).await? else { return Ok(None) };
@@ -382,19 +381,4 @@ impl OrgStore {
         let sources = self.list_sources().await?;
         Ok(sources.into_iter().find(|source| source.platform == Platform::Api))
     }
-}
-
-/// How a request is answered whose idempotency key is known.
-pub(crate) async fn known(
-    tx: &mut Tx<'_>,
-    org: OrgId,
-    asked: Option<&Idempotency>,
-    now: Time,
-) -> Result<Option<Written>> {
-    let Some(asked) = asked else { return Ok(None) };
-    Ok(match idempotency::look_up(tx, org, asked, now).await? {
-        Known::New => None,
-        Known::Same { status, data } => Some(Written::Replayed { status, data }),
-        Known::Other => Some(Written::Conflict),
-    })
 }

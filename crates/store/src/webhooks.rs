@@ -8,8 +8,8 @@ use crate::{
     Endpoint, EndpointState, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store, Written,
     endpoints::{COLUMNS, insert, read},
     idempotency,
+    idempotency::answered,
     list::ListQuery,
-    sources::known,
     stamps::Stamps,
     tx::Tx,
     value::params,
@@ -87,7 +87,7 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = answered(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(known);
                     }
                     endpoint.updated_at = stamps.next(tx).await?;
@@ -173,7 +173,7 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = answered(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(Some(known));
                     }
                     let Some(mut endpoint) = by_id(tx, org, id).await? else { return Ok(None) };

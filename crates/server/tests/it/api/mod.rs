@@ -2,7 +2,9 @@
 
 #![expect(clippy::too_many_lines, reason = "an inline snapshot is as long as what it shows")]
 
+mod blocked_numbers;
 mod calls;
+mod contacts;
 mod deliveries;
 mod endpoints;
 mod envelopes;
@@ -17,6 +19,7 @@ mod orders;
 mod paging;
 mod platforms;
 mod poison;
+mod records;
 mod refusals;
 mod retries;
 mod schemathesis;
@@ -25,3 +28,4 @@ mod search;
 mod sources;
 mod streams;
 mod webhooks;
+mod writes;
