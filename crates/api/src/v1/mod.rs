@@ -12,6 +12,7 @@ pub(crate) mod events;
 mod exchange;
 pub(crate) mod leads;
 pub(crate) mod preview;
+pub(crate) mod recordings;
 pub(crate) mod source_events;
 mod source_events_body;
 pub(crate) mod sources;
