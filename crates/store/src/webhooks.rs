@@ -5,9 +5,10 @@ use std::time::Duration;
 use model::{EndpointId, EventType, OrgId, Place, PlacedPage, Stamp, Time};
 
 use crate::{
-    Endpoint, EndpointState, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store, Written,
+    Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
+    Written,
     endpoints::{COLUMNS, insert, read},
-    idempotency,
+    held, idempotency,
     list::ListQuery,
     sources::known,
     stamps::Stamps,
@@ -26,6 +27,8 @@ pub struct EndpointChange {
     pub events: Option<Vec<EventType>>,
     /// Whether it is told.
     pub state: Option<EndpointState>,
+    /// What becomes of the deliveries that were held, where the endpoint becomes enabled.
+    pub held: HeldChoice,
 }
 
 async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: EndpointId) -> Result<Option<Endpoint>> {
@@ -129,6 +132,8 @@ impl OrgStore {
     }
 
     /// Changes an endpoint. `None` where there is none.
+    ///
+    /// While it is paused, what it is owed and what comes up is held.
     pub async fn update_endpoint(&self, id: EndpointId, change: EndpointChange) -> Result<Option<Endpoint>> {
         let (org, now) = (self.org, self.store.0.clock.now());
         self.store
@@ -150,6 +155,11 @@ impl OrgStore {
                     }
                     endpoint.updated_at = stamps.next(tx).await?;
                     write(tx, org, &endpoint).await?;
+                    match change.state {
+                        Some(EndpointState::Enabled) => held::release(tx, org, id, change.held, now).await?,
+                        Some(state) if state.holds() => held::hold_waiting(tx, id, now).await?,
+                        _ => {}
+                    }
                     Ok(Some(endpoint))
                 })
             })
@@ -229,6 +239,7 @@ impl OrgStore {
                     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
                                WHERE endpoint_id = ?1 AND due_at > 0";
                     tx.execute(sql, params![id, now]).await?;
+                    held::call_off(tx, org, id, None, now).await?;
                     Ok(true)
                 })
             })
