@@ -18,6 +18,7 @@ use model::{
 use crate::{
     Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store,
     calls::{self, Stored},
+    forwards,
     idempotency::{self, Known},
     inbox,
     outbox::Attached,
@@ -151,13 +152,12 @@ impl OrgStore {
     /// Keeps a message and makes of it what it is. Durable, message and all that follows, when this returns `Ok`.
     ///
     /// Where applying it fails, the message is kept all the same and marked as failed, to be applied again.
-    pub async fn receive(&self, source: &Source, message: Incoming, rules: Rules) -> Result<Received> {
-        let origin = Origin { source: source.id, platform: source.platform };
-        let asked = Arc::new((self.context(rules), message));
+    pub async fn receive(&self, source: &Arc<Source>, message: Incoming, rules: Rules) -> Result<Received> {
+        let asked = Arc::new((self.context(rules), source.clone(), message));
         self.store
             .write_repeatable(move |tx| {
                 let asked = asked.clone();
-                Box::pin(async move { receive(tx, &asked.0, origin, &asked.1).await })
+                Box::pin(async move { receive(tx, &asked.0, &asked.1, &asked.2).await })
             })
             .await
     }
@@ -243,7 +243,13 @@ impl Store {
     }
 }
 
-async fn receive(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &Incoming) -> Result<Received> {
+async fn receive(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    source: &Source,
+    message: &Incoming,
+) -> Result<Received> {
+    let origin = Origin { source: source.id, platform: source.platform };
     let received = match &message.reading {
         Reading::Rejected(reason) => Received::nothing(Outcome::Rejected, reason.clone()),
         Reading::Unreadable(reason) => Received::nothing(Outcome::Failed, reason.clone()),
@@ -253,6 +259,9 @@ async fn receive(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &I
         },
     };
     inbox::insert(tx, context.org, origin.source, message, &received).await?;
+    if source.forwards {
+        forwards::insert(tx, context, source, message, &received).await?;
+    }
     if received.outcome == Outcome::Rejected && message.id.uuid().as_bytes()[15].is_multiple_of(32) {
         inbox::prune_rejected(tx, context.org, origin.source).await?;
     }

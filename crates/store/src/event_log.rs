@@ -4,7 +4,7 @@ use model::{Cursor, EndpointId, EventId, OrgId, Stamp, Time};
 use uuid::Uuid;
 
 use crate::{
-    DeliveryState, Listed, OrgStore, Result, Store,
+    DeliveryState, Listed, OrgStore, Result, SOURCE_MESSAGE, Store,
     delivery_log::FAILED,
     tx::Tx,
     value::{Cells, Value, params},
@@ -91,12 +91,13 @@ impl OrgStore {
             .read(move |tx| {
                 Box::pin(async move {
                     let mut sql =
-                        "SELECT id, created_at, type, data FROM events WHERE org_id = ?1".to_owned();
-                    let mut params: Vec<Value<'_>> = vec![org.into()];
+                        "SELECT id, created_at, type, data FROM events WHERE org_id = ?1 AND type <> ?2"
+                            .to_owned();
+                    let mut params: Vec<Value<'_>> = vec![org.into(), SOURCE_MESSAGE.into()];
                     let since = list.since.map(|since| Stamp::from_micros(since.micros()));
                     if let Some(after) = list.after.max(since) {
                         params.push(after.into());
-                        sql.push_str(" AND created_at > ?2");
+                        sql.push_str(" AND created_at > ?3");
                     }
                     if !list.types.is_empty() {
                         let first = params.len() + 1;

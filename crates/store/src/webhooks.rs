@@ -7,7 +7,7 @@ use model::{EndpointId, EventType, OrgId, Place, PlacedPage, Stamp, Time};
 use crate::{
     Endpoint, EndpointState, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store, Written,
     endpoints::{COLUMNS, insert, read},
-    idempotency,
+    forwards, idempotency,
     list::ListQuery,
     sources::known,
     stamps::Stamps,
@@ -225,6 +225,7 @@ impl OrgStore {
                     if tx.execute(sql, params![id, org, now, stamp]).await? == 0 {
                         return Ok(false);
                     }
+                    forwards::note_deleted(tx, org, id).await?;
                     // Without the organization, as where an endpoint is gone: its own statement saw to that.
                     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
                                WHERE endpoint_id = ?1 AND due_at > 0";

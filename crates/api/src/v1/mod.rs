@@ -10,6 +10,7 @@ pub(crate) mod event_stream;
 pub(crate) mod event_types;
 pub(crate) mod events;
 mod exchange;
+pub(crate) mod forwards;
 pub(crate) mod leads;
 pub(crate) mod preview;
 pub(crate) mod source_events;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{EndpointId, EventType, Stamp, Time};
+use model::{EndpointId, EventType, SourceId, Stamp, Time};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use store::{Endpoint, EndpointChange, EndpointState};
 use utoipa::{
@@ -226,8 +226,11 @@ pub(crate) struct ShownWebhook {
     /// What it is for.
     #[schema(required)]
     description: Option<String>,
-    /// The events it is told of; `all` for each there is.
+    /// The events it is told of; `all` for each there is. `source.message` alone where it forwards a source's messages.
     events: Vec<String>,
+    /// The source whose messages are forwarded to it as they come; null where it is told events.
+    #[schema(required)]
+    source_id: Option<SourceId>,
     /// Whether it is told.
     state: WebhookState,
     /// Whether its webhooks are signed.
@@ -252,6 +255,7 @@ impl ShownWebhook {
             url: endpoint.url,
             description: endpoint.description,
             events: Subscription::shown(endpoint.events),
+            source_id: endpoint.source,
             state: endpoint.state.into(),
             signed: endpoint.secret.is_some(),
             secret_last4: endpoint.secret.as_deref().and_then(last4),

@@ -13,6 +13,8 @@ use crate::support::{Org, Receiver, Setup, TestApp, booking, on_both_with, repor
 enum Row {
     /// A record by id: another organization's is not found.
     Record(&'static str),
+    /// Likewise, and it wants a body.
+    Under(&'static str, fn() -> Value),
     /// A list: another organization's records are not in it.
     List,
     /// It writes: what is written is the caller's own, even with another organization's names for things.
@@ -44,6 +46,10 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("PATCH /v1/sources/{id}", Row::Record("sources")),
         ("DELETE /v1/sources/{id}", Row::Record("sources")),
         ("POST /v1/sources/{id}/rotate-secret", Row::Record("sources")),
+        (
+            "POST /v1/sources/{id}/forwards",
+            Row::Under("sources", || json!({"url": "https://hooks.example.com/theirs"})),
+        ),
         ("GET /v1/sources/{id}/events", Row::Record("sources")),
         ("GET /v1/sources/{id}/events/{event_id}", Row::Record("sources")),
         ("POST /v1/sources/{id}/events/{event_id}/reprocess", Row::Record("sources")),
@@ -138,7 +144,9 @@ fn no_operation_answers_without_a_good_key() {
             }
             assert!(path.starts_with("/v1/"), "{name} is open only if it is not under /v1");
             let path = match row {
-                Row::Record(kind) => path.replace("{id}", &ids[kind]).replace("{event_id}", &ids["events"]),
+                Row::Record(kind) | Row::Under(kind, _) => {
+                    path.replace("{id}", &ids[kind]).replace("{event_id}", &ids["events"])
+                }
                 _ => path,
             };
             for client in [app.anon(), app.bearer(revoked_key.reveal()), app.bearer(expired_key.reveal())] {
@@ -170,10 +178,14 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
         operations.sort_by_key(|(name, ..)| matches!(table[name.as_str()], Row::Write(_)));
         for (name, method, path) in operations {
             match &table[name.as_str()] {
-                Row::Record(kind) => {
+                row @ (Row::Record(kind) | Row::Under(kind, _)) => {
                     let path = path.replace("{id}", &their_ids[kind]);
                     let path = path.replace("{event_id}", &their_ids["events"]);
-                    let (json, body) = ([("content-type", "application/json")], b"{}".to_vec());
+                    let body = match row {
+                        Row::Under(_, body) => body().to_string().into_bytes(),
+                        _ => b"{}".to_vec(),
+                    };
+                    let json = [("content-type", "application/json")];
                     let (their, none) = (
                         client.send(method.clone(), &path, &json, body.clone()).await,
                         path.replace(&their_ids[kind], "0197a3c4-0000-7000-8000-00000000dead"),

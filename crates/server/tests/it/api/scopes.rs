@@ -64,6 +64,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     sources:write: POST /v1/sources
     sources:write: POST /v1/sources/preview
     sources:write: POST /v1/sources/{id}/events/{event_id}/reprocess
+    sources:write: POST /v1/sources/{id}/forwards
     sources:write: POST /v1/sources/{id}/reprocess
     sources:write: POST /v1/sources/{id}/rotate-secret
     webhooks:read: GET /v1/deliveries
