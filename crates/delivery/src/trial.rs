@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use model::{Clock, EndpointId, EventType, IdGen, OrgId, Time, sample};
-use store::outbox::{Delivery, Destination};
+use store::{
+    Endpoint,
+    outbox::{Delivery, Destination},
+};
 
 use crate::{
     attempt::{Request, error_words},
@@ -32,6 +35,20 @@ pub struct NewTrial {
     pub previous_secret: Option<(String, Time)>,
     /// The event whose sample is sent.
     pub event: EventType,
+}
+
+impl NewTrial {
+    /// As an endpoint is told: of this event, or else of the first that it asks for.
+    pub fn to(endpoint: Endpoint, org: OrgId, event: Option<EventType>) -> Self {
+        let first = endpoint.events.first().and_then(|name| EventType::parse(name));
+        Self {
+            org,
+            url: endpoint.url,
+            secret: endpoint.secret,
+            previous_secret: endpoint.previous_secret.zip(endpoint.previous_secret_until),
+            event: event.or(first).unwrap_or(EventType::CallCompleted),
+        }
+    }
 }
 
 /// A trial as it was sent and answered.

@@ -18,8 +18,7 @@ use model::{
 use crate::{
     Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store,
     calls::{self, Stored},
-    idempotency::{self, Known},
-    inbox,
+    idempotency, inbox,
     outbox::Attached,
     settle::settle,
     stamps::Stamps,
@@ -338,15 +337,9 @@ async fn write_call(
     idempotency: Option<&Idempotency>,
 ) -> Result<Written> {
     let origin = api_origin(tx, context.org).await?;
-    // The organization's clock is locked before the key is looked up, so that the same request at the same moment
-    // finds the first one's answer.
     let mut stamps = Stamps::take(tx, context.org, context.now).await?;
-    if let Some(asked) = idempotency {
-        match idempotency::look_up(tx, context.org, asked, context.now).await? {
-            Known::New => {}
-            Known::Same { status, data } => return Ok(Written::Replayed { status, data }),
-            Known::Other => return Ok(Written::Conflict),
-        }
+    if let Some(known) = idempotency::known(tx, context.org, idempotency, context.now).await? {
+        return Ok(known);
     }
     let stored = match external_id {
         Some(id) => calls::by_external_id(tx, context.org, origin.source, id).await?,
@@ -357,10 +350,8 @@ async fn write_call(
     let detail = detail.ok_or(Error::Stored { what: "call", why: "is not there".into() })?;
     let data = String::from_utf8(detail.json)
         .map_err(|error| Error::Stored { what: "call", why: error.to_string() })?;
-    if let Some(asked) = idempotency {
-        let status = if applied.created { 201 } else { 200 };
-        idempotency::remember(tx, context.org, asked, status, &data, context.now).await?;
-    }
+    let status = if applied.created { 201 } else { 200 };
+    idempotency::remember(tx, context.org, idempotency, status, &data, context.now).await?;
     Ok(Written::Done { created: applied.created, data })
 }
 

@@ -6,10 +6,10 @@ use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, OrgId, Page, Stamp,
 
 use crate::{
     DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written, idempotency,
-    sources::known,
+    list::ListQuery,
     stamps::Stamps,
     tx::Tx,
-    value::{Cells, Value, params},
+    value::{Cells, params},
 };
 
 /// What a receiver answered, by its hundred.
@@ -208,37 +208,6 @@ fn read_attempt(row: &mut Cells<'_>) -> Result<StoredAttempt> {
     })
 }
 
-/// A `SELECT` that grows a condition at a time.
-struct Conditions<'a> {
-    sql: String,
-    params: Vec<Value<'a>>,
-}
-
-impl<'a> Conditions<'a> {
-    fn of(org: OrgId) -> Self {
-        Self { sql: format!("{SUMMARY} {FROM} WHERE d.org_id = ?1"), params: vec![org.into()] }
-    }
-
-    /// Where a condition that ends in a parameter holds, if it is asked for.
-    fn add(&mut self, condition: &str, value: Option<impl Into<Value<'a>>>) {
-        let Some(value) = value else { return };
-        self.params.push(value.into());
-        self.sql.push_str(&format!(" AND {condition} ?{}", self.params.len()));
-    }
-
-    /// Where a condition holds that is written for the number of its parameter, if it is asked for.
-    fn add_with(&mut self, value: Option<impl Into<Value<'a>>>, condition: impl FnOnce(usize) -> String) {
-        let Some(value) = value else { return };
-        self.params.push(value.into());
-        self.sql.push_str(&format!(" AND {}", condition(self.params.len())));
-    }
-
-    /// Where a condition without a parameter holds.
-    fn only(&mut self, condition: &str) {
-        self.sql.push_str(&format!(" AND {condition}"));
-    }
-}
-
 impl Store {
     /// The organization that has a delivery: an operator names deliveries by their ids alone.
     pub async fn org_of_delivery(&self, id: DeliveryId) -> Result<Option<OrgId>> {
@@ -259,36 +228,41 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let mut query = Conditions::of(org);
-                    query.add("d.created_at <", list.page.before.map(|Cursor(before)| before));
-                    query.add("d.created_at >", list.page.since);
-                    query.add("d.created_at <", list.until);
-                    query.add("d.endpoint_id =", list.endpoint);
-                    query.add("d.event_id =", list.event_id);
-                    query.add("e.type =", list.event.as_ref());
-                    query.add("e.call_id =", list.call);
+                    let mut query = ListQuery::of(&format!("{SUMMARY} {FROM}"), "d.org_id", org);
+                    query.compare("d.created_at <", list.page.before.map(|Cursor(before)| before));
+                    query.compare("d.created_at >", list.page.since);
+                    query.compare("d.created_at <", list.until);
+                    query.compare("d.endpoint_id =", list.endpoint);
+                    query.compare("d.event_id =", list.event_id);
+                    query.compare("e.type =", list.event.as_ref());
+                    query.compare("e.call_id =", list.call);
                     // What follows from a record is younger: without these two, all that is older would be read too.
-                    query.add_with(list.event_id, |n| {
-                        format!(
-                            "d.created_at > (SELECT created_at FROM events WHERE id = ?{n} AND org_id = ?1)"
-                        )
-                    });
-                    query.add_with(list.call, |n| {
-                        format!(
-                            "d.created_at > (SELECT COALESCE(MAX(created_at), 0) FROM calls \
-                             WHERE id = ?{n} AND org_id = ?1)"
-                        )
-                    });
-                    query.add("d.state =", list.state.map(DeliveryState::as_str));
+                    if let Some(event) = list.event_id {
+                        let sql = |n| {
+                            format!(
+                                "d.created_at > (SELECT created_at FROM events WHERE id = ?{n} AND org_id = ?1)"
+                            )
+                        };
+                        query.add_with(sql, event.into());
+                    }
+                    if let Some(call) = list.call {
+                        let sql = |n| {
+                            format!(
+                                "d.created_at > (SELECT COALESCE(MAX(created_at), 0) FROM calls \
+                                 WHERE id = ?{n} AND org_id = ?1)"
+                            )
+                        };
+                        query.add_with(sql, call.into());
+                    }
+                    query.compare("d.state =", list.state.map(DeliveryState::as_str));
                     if list.state.is_some_and(is_in_index) {
                         query.only(&format!("d.{FAILED}"));
                     }
                     if let Some(class) = list.status {
                         query.only(class.condition());
                     }
-                    query.params.push(Value::Int(i64::from(list.page.limit) + 1));
-                    query.sql.push_str(&format!(" ORDER BY d.created_at DESC LIMIT ?{}", query.params.len()));
-                    let records = tx.query(&query.sql, &query.params, read_summary).await?;
+                    let (sql, params) = query.finish_by("d.created_at DESC", list.page.limit);
+                    let records = tx.query(&sql, &params, read_summary).await?;
                     Ok(Listed::cut(records, &list.page, |delivery| Cursor(delivery.created_at)))
                 })
             })
@@ -334,7 +308,7 @@ impl OrgStore {
                 Box::pin(async move {
                     // The clock's lock lets two requests with the same key come one after the other.
                     Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = idempotency::known(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(Some(Resent::Done(known)));
                     }
                     let Some(delivery) = summary_of(tx, org, id).await? else { return Ok(None) };
@@ -346,9 +320,7 @@ impl OrgStore {
                     }
                     let Some(delivery) = summary_of(tx, org, id).await? else { return Ok(None) };
                     let data = answer(&delivery);
-                    if let Some(asked) = &idempotency {
-                        idempotency::remember(tx, org, asked, 200, &data, now).await?;
-                    }
+                    idempotency::remember(tx, org, idempotency.as_ref(), 200, &data, now).await?;
                     Ok(Some(Resent::Done(Written::Done { created: false, data })))
                 })
             })

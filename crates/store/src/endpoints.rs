@@ -36,6 +36,16 @@ pub struct Endpoint {
     pub updated_at: Stamp,
 }
 
+impl Endpoint {
+    /// The longest description, in characters.
+    pub const DESCRIPTION_CHARS: usize = 500;
+
+    /// Until when the secret before the last rotation signs too, if it does.
+    pub fn overlap_until(&self, now: Time) -> Option<Time> {
+        self.previous_secret.as_ref().and(self.previous_secret_until).filter(|until| *until > now)
+    }
+}
+
 /// Never the secret, nor the address, which often holds one.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

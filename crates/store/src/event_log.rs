@@ -6,8 +6,9 @@ use uuid::Uuid;
 use crate::{
     DeliveryState, Listed, OrgStore, Result, Store,
     delivery_log::FAILED,
+    list::ListQuery,
     tx::Tx,
-    value::{Cells, Value, params},
+    value::{Cells, params},
 };
 
 /// Which events are asked for.
@@ -90,22 +91,12 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let mut sql =
-                        "SELECT id, created_at, type, data FROM events WHERE org_id = ?1".to_owned();
-                    let mut params: Vec<Value<'_>> = vec![org.into()];
+                    let mut query =
+                        ListQuery::of("SELECT id, created_at, type, data FROM events", "org_id", org);
                     let since = list.since.map(|since| Stamp::from_micros(since.micros()));
-                    if let Some(after) = list.after.max(since) {
-                        params.push(after.into());
-                        sql.push_str(" AND created_at > ?2");
-                    }
-                    if !list.types.is_empty() {
-                        let first = params.len() + 1;
-                        params.extend(list.types.iter().map(Value::from));
-                        let marks: Vec<_> = (first..=params.len()).map(|n| format!("?{n}")).collect();
-                        sql.push_str(&format!(" AND type IN ({})", marks.join(", ")));
-                    }
-                    params.push(Value::Int(i64::from(list.limit) + 1));
-                    sql.push_str(&format!(" ORDER BY created_at LIMIT ?{}", params.len()));
+                    query.compare("created_at >", list.after.max(since));
+                    query.one_of("type", &list.types);
+                    let (sql, params) = query.finish_by("created_at", list.limit);
                     let mut records = tx.query(&sql, &params, read_event).await?;
                     let more = records.len() > list.limit as usize;
                     records.truncate(list.limit as usize);

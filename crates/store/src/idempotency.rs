@@ -2,7 +2,7 @@
 
 use model::{OrgId, Time};
 
-use crate::{Result, tx::Tx, value::params};
+use crate::{Result, Written, tx::Tx, value::params};
 
 /// A request's `Idempotency-Key`, with what tells the same request from another.
 #[derive(Clone, Debug)]
@@ -16,17 +16,18 @@ pub struct Idempotency {
 /// How long a key is remembered, in microseconds.
 const KEPT_MICROS: i64 = 24 * 3600 * 1_000_000;
 
-/// What is known of a key.
-pub(crate) enum Known {
-    /// Nothing: the request is new.
-    New,
-    /// The same request was answered like this.
-    Same { status: u16, data: String },
-    /// Another request came with this key.
-    Other,
-}
-
-pub(crate) async fn look_up(tx: &mut Tx<'_>, org: OrgId, asked: &Idempotency, now: Time) -> Result<Known> {
+/// How a request is answered that needs none of its work done: the same was answered before, or its key is another's.
+/// `None` for a request to carry out.
+///
+/// To be asked under the lock of the organization's clock, so that the same request at the same moment finds the first
+/// one's answer.
+pub(crate) async fn known(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    asked: Option<&Idempotency>,
+    now: Time,
+) -> Result<Option<Written>> {
+    let Some(asked) = asked else { return Ok(None) };
     let forgotten = now.plus_micros(-KEPT_MICROS);
     let sql = "DELETE FROM idempotency_keys WHERE created_at < ?1";
     tx.execute(sql, params![forgotten]).await?;
@@ -36,23 +37,22 @@ pub(crate) async fn look_up(tx: &mut Tx<'_>, org: OrgId, asked: &Idempotency, no
             Ok((row.get::<Vec<u8>>()?, row.get::<i64>()?, row.get::<String>()?))
         })
         .await?;
-    Ok(match found {
-        None => Known::New,
-        Some((hash, status, data)) if hash == asked.request_hash => {
-            Known::Same { status: u16::try_from(status).unwrap_or(200), data }
-        }
-        Some(_) => Known::Other,
-    })
+    Ok(found.map(|(hash, status, data)| match hash == asked.request_hash {
+        true => Written::Replayed { status: u16::try_from(status).unwrap_or(200), data },
+        false => Written::Conflict,
+    }))
 }
 
+/// Keeps a request's answer for when it comes again, where it has a key.
 pub(crate) async fn remember(
     tx: &mut Tx<'_>,
     org: OrgId,
-    asked: &Idempotency,
+    asked: Option<&Idempotency>,
     status: u16,
     data: &str,
     now: Time,
 ) -> Result<()> {
+    let Some(asked) = asked else { return Ok(()) };
     let sql = "INSERT INTO idempotency_keys (org_id, key, request_hash, status, data, created_at) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let params = params![org, &asked.key, asked.request_hash.as_slice(), i64::from(status), data, now];

@@ -29,9 +29,14 @@ pub(crate) struct ListQuery<'a> {
 }
 
 impl<'a> ListQuery<'a> {
+    /// Of whatever is selected, where a column names the organization: its number is `?1`.
+    pub(crate) fn of(select: &str, org_column: &str, org: OrgId) -> Self {
+        Self { sql: format!("{select} WHERE {org_column} = ?1"), params: vec![org.into()] }
+    }
+
     /// Of a table with `org_id` and `created_at`.
     pub(crate) fn new(select: &str, org: OrgId, page: &Page) -> Self {
-        let mut query = Self { sql: format!("{select} WHERE org_id = ?1"), params: vec![org.into()] };
+        let mut query = Self::of(select, "org_id", org);
         if let Some(Cursor(before)) = page.before {
             query.add("created_at < ", before.into());
         }
@@ -43,7 +48,7 @@ impl<'a> ListQuery<'a> {
 
     /// Of a table whose records are ordered by a time that need not be unique, and then by the id: the newest first.
     pub(crate) fn placed(select: &str, org: OrgId, time: &str, page: &PlacedPage) -> Self {
-        let mut query = Self { sql: format!("{select} WHERE org_id = ?1"), params: vec![org.into()] };
+        let mut query = Self::of(select, "org_id", org);
         if let Some(Place { at, id }) = page.from {
             query.params.extend_from_slice(&[at.into(), id.into()]);
             query.sql.push_str(&format!(" AND ({time}, id) < (?2, ?3)"));
@@ -61,9 +66,25 @@ impl<'a> ListQuery<'a> {
 
     /// Where a column equals something, if it is asked for.
     pub(crate) fn equals(&mut self, column: &str, value: Option<impl Into<Value<'a>>>) {
+        self.compare(&format!("{column} ="), value);
+    }
+
+    /// Where a column compares with something, if it is asked for; `comparison` ends in the operator.
+    pub(crate) fn compare(&mut self, comparison: &str, value: Option<impl Into<Value<'a>>>) {
         if let Some(value) = value {
-            self.add(&format!("{column} = "), value.into());
+            self.add(&format!("{comparison} "), value.into());
         }
+    }
+
+    /// Where a column is one of these, if there are any.
+    pub(crate) fn one_of(&mut self, column: &str, values: &'a [String]) {
+        if values.is_empty() {
+            return;
+        }
+        let first = self.params.len() + 1;
+        self.params.extend(values.iter().map(Value::from));
+        let marks: Vec<_> = (first..=self.params.len()).map(|n| format!("?{n}")).collect();
+        self.only(&format!("{column} IN ({})", marks.join(", ")));
     }
 
     /// Where a condition that ends in a parameter holds.
@@ -79,16 +100,19 @@ impl<'a> ListQuery<'a> {
     }
 
     /// The end of [`ListQuery::placed`].
-    pub(crate) fn finish_placed(mut self, time: &str, page: &PlacedPage) -> (String, Vec<Value<'a>>) {
-        self.params.push(Value::Int(i64::from(page.limit) + 1));
-        self.sql.push_str(&format!(" ORDER BY {time} DESC, id DESC LIMIT ?{}", self.params.len()));
-        (self.sql, self.params)
+    pub(crate) fn finish_placed(self, time: &str, page: &PlacedPage) -> (String, Vec<Value<'a>>) {
+        self.finish_by(&format!("{time} DESC, id DESC"), page.limit)
     }
 
-    /// Newest first, one more than the page holds: the one more tells whether there is a next page.
-    pub(crate) fn finish(mut self, page: &Page) -> (String, Vec<Value<'a>>) {
-        self.params.push(Value::Int(i64::from(page.limit) + 1));
-        self.sql.push_str(&format!(" ORDER BY created_at DESC LIMIT ?{}", self.params.len()));
+    /// The end of [`ListQuery::new`].
+    pub(crate) fn finish(self, page: &Page) -> (String, Vec<Value<'a>>) {
+        self.finish_by("created_at DESC", page.limit)
+    }
+
+    /// In this order, one more than a page holds: the one more tells whether there is a next page.
+    pub(crate) fn finish_by(mut self, order: &str, limit: u32) -> (String, Vec<Value<'a>>) {
+        self.params.push(Value::Int(i64::from(limit) + 1));
+        self.sql.push_str(&format!(" ORDER BY {order} LIMIT ?{}", self.params.len()));
         (self.sql, self.params)
     }
 }

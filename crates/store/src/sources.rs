@@ -6,8 +6,7 @@ use model::{IdGen, OrgId, Place, PlacedPage, Platform, SourceId, Stamp, Time};
 use serde_json::Value as Json;
 
 use crate::{
-    Idempotency, OrgStore, Placed, Result, Store, Written,
-    idempotency::{self, Known},
+    Idempotency, OrgStore, Placed, Result, Store, Written, idempotency,
     list::ListQuery,
     stamps::Stamps,
     tx::Tx,
@@ -93,6 +92,11 @@ pub struct Rotation {
     pub secret: String,
     /// How long the one before is still accepted.
     pub overlap: Duration,
+}
+
+impl Rotation {
+    /// The longest time that the secret before may stay good: a week.
+    pub const LONGEST_OVERLAP: Duration = Duration::from_secs(7 * 86_400);
 }
 
 const COLUMNS: &str = "id, org_id, platform, name, secret, previous_secret, previous_secret_until, settings, \
@@ -236,16 +240,14 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = idempotency::known(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(known);
                     }
                     source.updated_at = stamps.next(tx).await?;
                     source.created_at = source.updated_at.time();
                     insert(tx, &source).await?;
                     let data = answer(&source);
-                    if let Some(asked) = &idempotency {
-                        idempotency::remember(tx, org, asked, 201, &data, now).await?;
-                    }
+                    idempotency::remember(tx, org, idempotency.as_ref(), 201, &data, now).await?;
                     Ok(Written::Done { created: true, data })
                 })
             })
@@ -296,7 +298,7 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = idempotency::known(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(Some(known));
                     }
                     let Some(mut listed) = by_id(tx, org, id).await? else { return Ok(None) };
@@ -310,9 +312,7 @@ impl OrgStore {
                         write(tx, source).await?;
                     }
                     let data = answer(&listed);
-                    if let Some(asked) = &idempotency {
-                        idempotency::remember(tx, org, asked, 200, &data, now).await?;
-                    }
+                    idempotency::remember(tx, org, idempotency.as_ref(), 200, &data, now).await?;
                     Ok(Some(Written::Done { created: false, data }))
                 })
             })
@@ -382,19 +382,4 @@ impl OrgStore {
         let sources = self.list_sources().await?;
         Ok(sources.into_iter().find(|source| source.platform == Platform::Api))
     }
-}
-
-/// How a request is answered whose idempotency key is known.
-pub(crate) async fn known(
-    tx: &mut Tx<'_>,
-    org: OrgId,
-    asked: Option<&Idempotency>,
-    now: Time,
-) -> Result<Option<Written>> {
-    let Some(asked) = asked else { return Ok(None) };
-    Ok(match idempotency::look_up(tx, org, asked, now).await? {
-        Known::New => None,
-        Known::Same { status, data } => Some(Written::Replayed { status, data }),
-        Known::Other => Some(Written::Conflict),
-    })
 }

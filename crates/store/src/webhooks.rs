@@ -9,7 +9,6 @@ use crate::{
     endpoints::{COLUMNS, insert, read},
     idempotency,
     list::ListQuery,
-    sources::known,
     stamps::Stamps,
     tx::Tx,
     value::params,
@@ -87,16 +86,14 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = idempotency::known(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(known);
                     }
                     endpoint.updated_at = stamps.next(tx).await?;
                     endpoint.created_at = endpoint.updated_at.time();
                     insert(tx, org, &endpoint).await?;
                     let data = answer(&endpoint);
-                    if let Some(asked) = &idempotency {
-                        idempotency::remember(tx, org, asked, 201, &data, now).await?;
-                    }
+                    idempotency::remember(tx, org, idempotency.as_ref(), 201, &data, now).await?;
                     Ok(Written::Done { created: true, data })
                 })
             })
@@ -173,7 +170,7 @@ impl OrgStore {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
-                    if let Some(known) = known(tx, org, idempotency.as_ref(), now).await? {
+                    if let Some(known) = idempotency::known(tx, org, idempotency.as_ref(), now).await? {
                         return Ok(Some(known));
                     }
                     let Some(mut endpoint) = by_id(tx, org, id).await? else { return Ok(None) };
@@ -183,9 +180,7 @@ impl OrgStore {
                         write(tx, org, &endpoint).await?;
                     }
                     let data = answer(&endpoint);
-                    if let Some(asked) = &idempotency {
-                        idempotency::remember(tx, org, asked, 200, &data, now).await?;
-                    }
+                    idempotency::remember(tx, org, idempotency.as_ref(), 200, &data, now).await?;
                     Ok(Some(Written::Done { created: false, data }))
                 })
             })

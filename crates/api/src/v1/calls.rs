@@ -1,25 +1,22 @@
 //! `/v1/calls`
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use model::{CallStatus, id::kind};
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
-use store::{CallDetail, Idempotency, ListedCall, Written};
+use store::{CallDetail, ListedCall};
 use utoipa::IntoParams;
 
 use crate::{
     AppState,
     auth::Caller,
-    envelope::{One, RawList, RawOne},
-    error::{ApiError, Code},
+    envelope::{RawList, RawOne},
+    error::ApiError,
     extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
     openapi::{self, ListOf, OneOf},
-    v1::calls_body::NewCall,
+    v1::{
+        calls_body::NewCall,
+        idempotency::{answered, idempotency},
+    },
 };
 
 /// Which calls are asked for.
@@ -115,44 +112,5 @@ pub(crate) async fn create_call(
     let change = body.value.into_change(state.clock.now())?;
     let written = caller.store.write_call(external_id, change, idempotency, state.ingest.rules()).await?;
     state.ingest.wake();
-    let (status, data, is_replay) = match written {
-        Written::Done { created: true, data } => (StatusCode::CREATED, data, false),
-        Written::Done { created: false, data } => (StatusCode::OK, data, false),
-        Written::Replayed { status, data } => {
-            (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), data, true)
-        }
-        Written::Conflict => return Err(reused_key()),
-    };
-    // Stored as JSON text: it goes out as it is.
-    let data = RawValue::from_string(data)
-        .map_err(|error| ApiError::from(store::Error::Stored { what: "call", why: error.to_string() }))?;
-    let mut response = One::new(data).status(status).into_response();
-    if is_replay {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    Ok(response)
-}
-
-pub(crate) fn reused_key() -> ApiError {
-    let message = "Another request was made with this Idempotency-Key within the last 24 hours";
-    ApiError::new(Code::Conflict, message)
-}
-
-pub(crate) fn idempotency(
-    headers: &HeaderMap,
-    operation: &str,
-    body: &[u8],
-) -> Result<Option<Idempotency>, ApiError> {
-    let Some(header) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = header.to_str().unwrap_or_default();
-    let is_good = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_good {
-        let message = "Wrong header `Idempotency-Key`: must be 1 to 255 visible ASCII characters";
-        return Err(ApiError::bad_request(message));
-    }
-    let mut hash = Sha256::new();
-    hash.update(operation);
-    hash.update([0]);
-    hash.update(body);
-    Ok(Some(Idempotency { key: key.to_owned(), request_hash: hash.finalize().into() }))
+    answered(written)
 }

@@ -7,7 +7,7 @@ use model::{
 use serde::{Deserialize, Deserializer, de};
 use utoipa::ToSchema;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, v1::bodies::wrong};
 
 /// A call as any assistant can write it. All fields are optional; what is null or absent is not known, or stays.
 #[derive(Deserialize, ToSchema)]
@@ -153,10 +153,6 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::E
         return Err(de::Error::custom("must be a whole number from 0 to 8640000"));
     }
     Ok(Some(number as i64))
-}
-
-fn wrong(field: &str, why: &str) -> ApiError {
-    ApiError::bad_request(format!("Wrong field `{field}`: {why}"))
 }
 
 /// Close enough: whether an address exists is only known by writing to it.

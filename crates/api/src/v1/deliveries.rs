@@ -15,9 +15,8 @@ use crate::{
     extract::{CursorParam, Limit, PathId, Query, TimeParam, page},
     openapi::{self, ListOf, OneOf},
     v1::{
-        calls::idempotency,
         exchange::{HeaderLine, ReceivedResponse, SentRequest},
-        sources::answered,
+        idempotency::{answered, idempotency},
         webhook_tests::EventName,
     },
 };

@@ -20,7 +20,7 @@ use crate::{
     error::{ApiError, Code},
     extract::{Json, PathText, Query},
     openapi::{self, ListOf, OneOf},
-    v1::{events::raw, sources_body::wrong, webhooks::find},
+    v1::{bodies::wrong, events::raw, webhooks::find},
 };
 
 /// A type of event.

@@ -2,6 +2,7 @@
 
 pub(crate) mod appointments;
 pub(crate) mod assistants;
+mod bodies;
 pub(crate) mod calls;
 mod calls_body;
 pub(crate) mod contacts;
@@ -10,6 +11,7 @@ pub(crate) mod event_stream;
 pub(crate) mod event_types;
 pub(crate) mod events;
 mod exchange;
+mod idempotency;
 pub(crate) mod leads;
 pub(crate) mod preview;
 pub(crate) mod source_events;

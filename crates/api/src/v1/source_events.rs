@@ -15,9 +15,9 @@ use crate::{
     extract::{Json, Limit, PathId, PathIds, PlaceParam, Query, TimeParam, placed_page},
     openapi::{self, ListOf, OneOf},
     v1::{
+        bodies::{whole, wrong},
         source_events_body::{MessageOutcome, SourceEvent, SourceEventDetail},
         sources::find,
-        sources_body::{whole, wrong},
     },
 };
 

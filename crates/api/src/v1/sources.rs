@@ -1,14 +1,10 @@
 //! `/v1/sources`
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use model::{SourceId, id::kind};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
-use store::{ListedSource, NewSource, Placed, Rotation, Written};
+use serde_json::Value;
+use store::{ListedSource, NewSource, Placed, Rotation};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -19,9 +15,11 @@ use crate::{
     extract::{BaseUrl, Json, Limit, PathId, PlaceParam, Query, TimeParam, placed_page},
     openapi::{self, ListOf, OneOf},
     v1::{
-        calls::{idempotency, reused_key},
+        bodies::{check_secret, overlap},
+        idempotency::{answered, idempotency},
         sources_body::{
-            ChangedSource, NewSourceBody, RotateSecret, ShownSource, SourceWithSecret, check, check_settings,
+            ChangedSource, NewSourceBody, RotateSecret, ShownSource, SourceWithSecret, check_name,
+            check_settings,
         },
     },
 };
@@ -91,7 +89,8 @@ pub(crate) async fn create_source(
     let idempotency = idempotency(&headers, "POST /v1/sources", &body.raw)?;
     let NewSourceBody { platform, name, secret, settings } = body.value;
     let (platform, settings) = (platform.0, settings.unwrap_or(Value::Null));
-    check(name.as_deref(), secret.as_deref())?;
+    name.as_deref().map_or(Ok(()), check_name)?;
+    check_secret(secret.as_deref())?;
     check_settings(platform, &settings)?;
     let name = name.unwrap_or_else(|| platform.as_str().to_owned());
     let secret = secret.unwrap_or_else(|| store::generate_secret(&*state.ids));
@@ -218,8 +217,8 @@ pub(crate) async fn rotate_source_secret(
 ) -> Result<Response, ApiError> {
     let operation = format!("POST /v1/sources/{id}/rotate-secret");
     let idempotency = idempotency(&headers, &operation, &body.raw)?;
-    let overlap = body.value.overlap()?;
-    check(None, body.value.secret.as_deref())?;
+    let overlap = overlap(body.value.overlap_seconds)?;
+    check_secret(body.value.secret.as_deref())?;
     let platform = find(&caller, id).await?.source.platform;
     let own = connectors::connector(platform).and_then(|connector| connector.own_secret());
     let secret = match (body.value.secret, own) {
@@ -244,23 +243,4 @@ pub(crate) async fn find(caller: &Caller, id: SourceId) -> Result<ListedSource, 
 
 fn unknown() -> ApiError {
     ApiError::not_found("source")
-}
-
-/// The answer to a write that is kept for when the request comes again.
-pub(crate) fn answered(written: Written) -> Result<Response, ApiError> {
-    let (status, data, is_replay) = match written {
-        Written::Done { created: true, data } => (StatusCode::CREATED, data, false),
-        Written::Done { created: false, data } => (StatusCode::OK, data, false),
-        Written::Replayed { status, data } => {
-            (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), data, true)
-        }
-        Written::Conflict => return Err(reused_key()),
-    };
-    let data = RawValue::from_string(data)
-        .map_err(|error| ApiError::from(store::Error::Stored { what: "source", why: error.to_string() }))?;
-    let mut response = One::new(data).status(status).into_response();
-    if is_replay {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    Ok(response)
 }

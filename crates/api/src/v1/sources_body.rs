@@ -13,7 +13,10 @@ use utoipa::{
     },
 };
 
-use crate::error::ApiError;
+use crate::{
+    error::ApiError,
+    v1::bodies::{check_secret, given, last4, whole, wrong},
+};
 
 /// A platform that has webhooks: every one but our own API.
 #[derive(Clone, Copy)]
@@ -82,7 +85,8 @@ pub(crate) struct ChangedSource {
 
 impl ChangedSource {
     pub(crate) fn into_change(self) -> Result<SourceChange, ApiError> {
-        check(self.name.as_deref(), self.secret.as_deref())?;
+        self.name.as_deref().map_or(Ok(()), check_name)?;
+        check_secret(self.secret.as_deref())?;
         Ok(SourceChange { name: self.name, secret: self.secret, settings: self.settings })
     }
 }
@@ -98,20 +102,6 @@ pub(crate) struct RotateSecret {
     #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 604_800, default = 86_400)]
     pub overlap_seconds: Option<i64>,
-}
-
-/// A day, and a week.
-const OVERLAP_SECONDS: (u64, u64) = (86_400, 604_800);
-
-impl RotateSecret {
-    pub(crate) fn overlap(&self) -> Result<std::time::Duration, ApiError> {
-        let Some(seconds) = self.overlap_seconds else {
-            return Ok(std::time::Duration::from_secs(OVERLAP_SECONDS.0));
-        };
-        let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds <= OVERLAP_SECONDS.1);
-        let wrong = || wrong("overlap_seconds", "must be a whole number from 0 to 604800");
-        seconds.map(std::time::Duration::from_secs).ok_or_else(wrong)
-    }
 }
 
 /// A source: an address that a voice platform sends its webhooks to.
@@ -213,24 +203,10 @@ fn path_segment(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// Enough to tell secrets apart, and of a short one nothing.
-pub(crate) fn last4(secret: &str) -> Option<String> {
-    let count = secret.chars().count();
-    (count >= 12).then(|| secret.chars().skip(count - 4).collect())
-}
-
-/// What the types don't say of a name and a secret.
-pub(crate) fn check(name: Option<&str>, secret: Option<&str>) -> Result<(), ApiError> {
-    if name.is_some_and(|name| !(1..=200).contains(&name.chars().count())) {
+/// What the types don't say of a name.
+pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
+    if !(1..=200).contains(&name.chars().count()) {
         return Err(wrong("name", "must have 1 to 200 characters"));
-    }
-    let is_good = |secret: &str| {
-        secret.chars().count() <= 1000
-            && secret.bytes().any(|byte| byte.is_ascii_graphic())
-            && !secret.contains('\0')
-    };
-    if secret.is_some_and(|secret| !is_good(secret)) {
-        return Err(wrong("secret", "must have 1 to 1000 characters, not all of them blank"));
     }
     Ok(())
 }
@@ -246,24 +222,4 @@ pub(crate) fn check_settings(platform: Platform, settings: &Value) -> Result<(),
     }
     let Some(url) = connectors::answers_url(settings) else { return Ok(()) };
     Target::shape(url).map_err(|why| wrong("settings", &format!("settings.answers.url: {why}")))
-}
-
-pub(crate) fn wrong(field: &str, why: &str) -> ApiError {
-    ApiError::bad_request(format!("Wrong field `{field}`: {why}"))
-}
-
-/// Tells a field that is null from one that is absent.
-pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-/// A whole number in any way of writing it: JSON has one kind of number, and some languages write 30 as `30.0`.
-pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
-    if number.fract() != 0.0 || number.abs() > 1e15 {
-        return Err(de::Error::custom("must be a whole number"));
-    }
-    Ok(Some(number as i64))
 }

@@ -14,10 +14,9 @@ use crate::{
     extract::{Json, PathId},
     openapi::{self, OneOf},
     v1::{
+        bodies::{check_secret, given, wrong},
         exchange::{HeaderLine, ReceivedResponse, SentRequest},
-        sources_body::{given, wrong},
         webhooks::find,
-        webhooks_body::check_secret,
     },
 };
 
@@ -168,16 +167,10 @@ pub(crate) async fn test_webhook(
     body: Json<TestSavedWebhook>,
 ) -> Result<One<WebhookTest>, ApiError> {
     let endpoint = find(&caller, id).await?;
-    let first = endpoint.events.first().and_then(|name| EventType::parse(name));
-    let event = body.value.event.map(|event| event.0).or(first).unwrap_or(EventType::CallCompleted);
-    let new = NewTrial {
-        org: caller.org,
-        url: endpoint.url.clone(),
-        secret: endpoint.secret,
-        previous_secret: endpoint.previous_secret.zip(endpoint.previous_secret_until),
-        event,
-    };
+    let url = endpoint.url.clone();
+    let new = NewTrial::to(endpoint, caller.org, body.value.event.map(|event| event.0));
+    let event = new.event;
     let refused = |error: delivery::guard::TargetError| ApiError::new(Code::Conflict, error.to_string());
     let trial = state.trials.send(new).await.map_err(refused)?;
-    Ok(One::new(WebhookTest::new(event, endpoint.url, None, trial)))
+    Ok(One::new(WebhookTest::new(event, url, None, trial)))
 }

@@ -19,12 +19,11 @@ use crate::{
     extract::{Json, Limit, PathId, PlaceParam, Query, TimeParam, placed_page},
     openapi::{self, CreatedOf, ListOf, OneOf},
     v1::{
-        calls::idempotency,
-        sources::answered,
-        sources_body::wrong,
+        bodies::{check_secret, overlap, wrong},
+        idempotency::{answered, idempotency},
         webhooks_body::{
             ChangedWebhook, NewWebhook, RotateWebhookSecret, ShownWebhook, WebhookWithSecret,
-            check_description, check_secret,
+            check_description,
         },
     },
 };
@@ -214,7 +213,7 @@ pub(crate) async fn rotate_webhook_secret(
 ) -> Result<Response, ApiError> {
     let operation = format!("POST /v1/webhooks/{id}/rotate-secret");
     let idempotency = idempotency(&headers, &operation, &body.raw)?;
-    let overlap = body.value.overlap()?;
+    let overlap = overlap(body.value.overlap_seconds)?;
     check_secret(body.value.secret.as_deref())?;
     let now = state.clock.now();
     if body.value.expire_previous.is_some() {

@@ -1,7 +1,5 @@
 //! The bodies of `/v1/webhooks`: what is asked of an endpoint, and how one is shown.
 
-use std::time::Duration;
-
 use model::{EndpointId, EventType, Stamp, Time};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use store::{Endpoint, EndpointChange, EndpointState};
@@ -15,7 +13,7 @@ use utoipa::{
 
 use crate::{
     error::ApiError,
-    v1::sources_body::{check, given, last4, whole, wrong},
+    v1::bodies::{given, last4, whole, wrong},
 };
 
 /// The events that an endpoint asks for: their names, or `all`.
@@ -182,15 +180,6 @@ pub(crate) enum ExpirePrevious {
     Now,
 }
 
-impl RotateWebhookSecret {
-    pub(crate) fn overlap(&self) -> Result<Duration, ApiError> {
-        let seconds = self.overlap_seconds.unwrap_or(86_400);
-        let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds <= 604_800);
-        let wrong = || wrong("overlap_seconds", "must be a whole number from 0 to 604800");
-        seconds.map(Duration::from_secs).ok_or_else(wrong)
-    }
-}
-
 /// Whether an endpoint is told of events.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -245,8 +234,7 @@ pub(crate) struct ShownWebhook {
 
 impl ShownWebhook {
     pub(crate) fn new(endpoint: Endpoint, now: Time) -> Self {
-        let previous_secret_until =
-            endpoint.previous_secret_until.filter(|until| *until > now && endpoint.previous_secret.is_some());
+        let previous_secret_until = endpoint.overlap_until(now);
         Self {
             id: endpoint.id,
             url: endpoint.url,
@@ -298,13 +286,9 @@ impl WebhookWithSecret {
 
 /// What the types don't say of a description.
 pub(crate) fn check_description(description: Option<&str>) -> Result<(), ApiError> {
-    if description.is_some_and(|text| text.chars().count() > 500) {
-        return Err(wrong("description", "must have at most 500 characters"));
+    if description.is_some_and(|text| text.chars().count() > Endpoint::DESCRIPTION_CHARS) {
+        let why = format!("must have at most {} characters", Endpoint::DESCRIPTION_CHARS);
+        return Err(wrong("description", &why));
     }
     Ok(())
-}
-
-/// What the types don't say of a secret.
-pub(crate) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
-    check(None, secret)
 }

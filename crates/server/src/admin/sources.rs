@@ -63,9 +63,6 @@ pub(crate) async fn source(
     }
 }
 
-/// The longest time that a rotated secret may still be accepted.
-const LONGEST_OVERLAP: Duration = Duration::from_secs(7 * 86_400);
-
 impl Desk<'_> {
     async fn create(
         &self,
@@ -167,7 +164,7 @@ impl Desk<'_> {
         secret_file: Option<&Path>,
         overlap: Duration,
     ) -> anyhow::Result<()> {
-        anyhow::ensure!(overlap <= LONGEST_OVERLAP, "--overlap: 7d at most");
+        anyhow::ensure!(overlap <= Rotation::LONGEST_OVERLAP, "--overlap: 7d at most");
         let source = self.find(id).await?.source;
         let secret = match (secret_file, own_secret(source.platform)) {
             (Some(path), _) => read_secret(path)?,

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, bail};
 use delivery::{NewTrial, guard::Target, sign};
 use ingest::Ingest;
-use model::{EndpointId, EventType, OrgId, sample};
+use model::{EndpointId, EventType, OrgId, Time, sample};
 use serde_json::{Value, json};
 use store::{Endpoint, EndpointChange, EndpointState, NewEndpoint, NewEvent, Rotation, Store, Written};
 
@@ -69,12 +69,6 @@ pub(crate) async fn webhook(
     }
 }
 
-/// The longest time that a rotated secret may still sign.
-const LONGEST_OVERLAP: Duration = Duration::from_secs(7 * 86_400);
-
-/// The longest description, in characters.
-const LONGEST_DESCRIPTION: usize = 500;
-
 /// Where a secret comes from: one that was made up is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
@@ -120,8 +114,7 @@ impl Desk<'_> {
     }
 
     fn show(&self, endpoint: &Endpoint) {
-        let now = self.world.clock.now();
-        let until = endpoint.previous_secret_until.filter(|until| *until > now);
+        let until = endpoint.overlap_until(self.world.clock.now());
         self.shown.record(&json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
             "events": events_of(endpoint), "state": endpoint.state.as_str(), "signed": endpoint.secret.is_some(),
             "previous_secret_until": until, "created_at": endpoint.created_at, "updated_at": endpoint.updated_at}));
@@ -134,8 +127,9 @@ impl Desk<'_> {
         }
         let description = change.description.as_ref().and_then(Option::as_deref).unwrap_or_default();
         anyhow::ensure!(
-            description.chars().count() <= LONGEST_DESCRIPTION,
-            "--description: {LONGEST_DESCRIPTION} characters at most"
+            description.chars().count() <= Endpoint::DESCRIPTION_CHARS,
+            "--description: {} characters at most",
+            Endpoint::DESCRIPTION_CHARS
         );
         let changed = self.store.org(org).update_endpoint(id, change).await?;
         self.show(&changed.with_context(|| no_endpoint(id))?);
@@ -160,17 +154,19 @@ impl Desk<'_> {
         secret_file: Option<&Path>,
         overlap: Duration,
     ) -> anyhow::Result<()> {
-        anyhow::ensure!(overlap <= LONGEST_OVERLAP, "--overlap: 7d at most");
-        let (org, before) = self.find(id).await?;
+        anyhow::ensure!(overlap <= Rotation::LONGEST_OVERLAP, "--overlap: 7d at most");
+        let (org, _) = self.find(id).await?;
         let secret = match secret_file {
             Some(path) => read_secret(path)?,
             None => sign::generate_secret(&*self.world.ids),
         };
-        let until = (!overlap.is_zero() && before.secret.is_some()).then(|| self.world.clock.now() + overlap);
         let rotation = Rotation { secret: secret.clone(), overlap };
-        let rotated =
-            self.store.org(org).rotate_endpoint_secret(id, rotation, None, |_| String::new()).await?;
-        let Some(Written::Done { .. }) = rotated else { bail!(no_endpoint(id)) };
+        let now = self.world.clock.now();
+        // The endpoint as it is now: to rotate to the secret that it has already begins no overlap.
+        let answer = move |endpoint: &Endpoint| json!(endpoint.overlap_until(now)).to_string();
+        let rotated = self.store.org(org).rotate_endpoint_secret(id, rotation, None, answer).await?;
+        let Some(Written::Done { data, .. }) = rotated else { bail!(no_endpoint(id)) };
+        let until: Option<Time> = serde_json::from_str(&data)?;
         let mut text = format!("Endpoint {id} has a new secret");
         if secret_file.is_none() {
             text.push_str(&format!("\n  {secret}"));
@@ -196,14 +192,7 @@ impl Desk<'_> {
 
     async fn test(&self, id: EndpointId, event: Option<EventType>) -> anyhow::Result<()> {
         let (org, endpoint) = self.find(id).await?;
-        let first = endpoint.events.first().and_then(|name| EventType::parse(name));
-        let new = NewTrial {
-            org,
-            url: endpoint.url,
-            secret: endpoint.secret,
-            previous_secret: endpoint.previous_secret.zip(endpoint.previous_secret_until),
-            event: event.or(first).unwrap_or(EventType::CallCompleted),
-        };
+        let new = NewTrial::to(endpoint, org, event);
         self.send(new, None).await
     }
 

@@ -54,6 +54,9 @@ async fn manage(kind: Kind) {
     let home = &scene.home;
     let changed = home.json(&["webhook", "update", &id, "--events", "all", "--description", "The CRM"]);
     assert_eq!((&changed["events"], &changed["description"]), (&json!(["all"]), &json!("The CRM")));
+    fs::write(home.path().join("secret"), &old).expect("a file");
+    let same = home.json(&["webhook", "rotate-secret", &id, "--secret-file", "secret"]);
+    assert_eq!(same["previous_secret_until"], Value::Null, "a rotation to the same secret begins no overlap");
     let rotated = home.json(&["webhook", "rotate-secret", &id]);
     let new = text(&rotated, "secret");
     assert!(rotated["previous_secret_until"].is_string());
