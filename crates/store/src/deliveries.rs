@@ -6,7 +6,7 @@ use model::{AttemptId, DeliveryId, EndpointId, EventId, OrgId, Time};
 use uuid::Uuid;
 
 use crate::{
-    Result, Store,
+    EndpointState, Result, Store, held,
     outbox::{Delivery, Destination},
     tx::Tx,
     value::{Cells, Value, params},
@@ -103,11 +103,11 @@ pub enum NextStep {
 }
 
 const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, e.id, \
-     e.type, e.created_at, e.data, d.attempts, d.manual_attempt \
+     e.type, e.created_at, e.data, d.attempts, d.manual_attempt, p.state \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
-fn read(row: &mut Cells<'_>) -> Result<Delivery> {
-    Ok(Delivery {
+fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
+    let delivery = Delivery {
         id: row.get()?,
         org: row.get()?,
         endpoint: Arc::new(Destination {
@@ -123,7 +123,8 @@ fn read(row: &mut Cells<'_>) -> Result<Delivery> {
         data: row.get::<String>()?.into(),
         attempts: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
         manual_attempt: row.get()?,
-    })
+    };
+    Ok((delivery, row.word("endpoint state", EndpointState::parse)?))
 }
 
 impl Store {
@@ -256,9 +257,14 @@ async fn claim_of(
     let mut deliveries = Vec::with_capacity(taken.len());
     let sql = format!("{DELIVERY} WHERE d.id = ?1 AND p.deleted_at IS NULL");
     for id in taken {
-        match tx.first(&sql, params![id], read).await? {
-            Some(delivery) => deliveries.push(delivery),
-            None => call_off(tx, id, now).await?,
+        let Some((delivery, state)) = tx.first(&sql, params![id], read).await? else {
+            call_off(tx, id, now).await?;
+            continue;
+        };
+        if state.holds() && !delivery.is_asked_for() {
+            held::put_aside(tx, id, endpoint, now).await?;
+        } else {
+            deliveries.push(delivery);
         }
     }
     Ok(deliveries)
@@ -330,5 +336,6 @@ async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now:
     // make SQLite walk all of its deliveries instead of those that are due.
     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
                WHERE endpoint_id = ?1 AND due_at > 0";
-    tx.execute(sql, params![endpoint, now]).await.map(drop)
+    tx.execute(sql, params![endpoint, now]).await?;
+    held::call_off(tx, org, endpoint, None, now).await
 }

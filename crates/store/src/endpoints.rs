@@ -58,7 +58,7 @@ impl fmt::Debug for Endpoint {
 pub enum EndpointState {
     /// It is told.
     Enabled,
-    /// Somebody stopped it for a while.
+    /// Somebody stopped it for a while; what comes up is held.
     Paused,
     /// It is not told any more; what comes up is held.
     Disabled,
@@ -80,7 +80,12 @@ impl EndpointState {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// Whether what the endpoint is owed waits until it is enabled.
+    pub(crate) const fn holds(self) -> bool {
+        matches!(self, Self::Paused | Self::Disabled)
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
@@ -181,10 +186,12 @@ impl OrgStore {
     }
 }
 
-/// An endpoint that is told events.
+/// An endpoint that is told events, now or when it is enabled again.
 #[derive(Clone)]
 pub(crate) struct Subscriber {
     pub(crate) destination: Arc<Destination>,
+    /// Whether what it is owed is held until it is enabled.
+    pub(crate) holds: bool,
     /// Names separated by one space; empty for all.
     events: String,
 }
@@ -196,13 +203,13 @@ impl Subscriber {
     }
 }
 
-/// Every endpoint of the organization that is told events.
+/// Every endpoint of the organization that is told events, now or when it is enabled again.
 pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subscriber]>> {
     if let Some(known) = tx.known.subscribers.get(&org) {
         return Ok(known.clone());
     }
-    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, events FROM endpoints \
-               WHERE org_id = ?1 AND state = 'enabled' AND deleted_at IS NULL ORDER BY created_at, id";
+    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, state, events FROM endpoints \
+               WHERE org_id = ?1 AND state <> 'gone' AND deleted_at IS NULL ORDER BY created_at, id";
     let read = |row: &mut Cells<'_>| {
         let destination = Destination {
             id: row.get()?,
@@ -211,7 +218,8 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
             previous_secret: row.get()?,
             previous_secret_until: row.get()?,
         };
-        Ok(Subscriber { destination: Arc::new(destination), events: row.get()? })
+        let holds = row.word("endpoint state", EndpointState::parse)?.holds();
+        Ok(Subscriber { destination: Arc::new(destination), holds, events: row.get()? })
     };
     let found: Arc<[Subscriber]> = tx.query(sql, params![org], read).await?.into();
     tx.known.subscribers.insert(org, found.clone());

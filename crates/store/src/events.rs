@@ -27,7 +27,7 @@ pub struct NewEvent {
 }
 
 /// Stores events, each with one delivery for every endpoint that asked for it. The first tries are leased to this
-/// process as far as it has room for them.
+/// process as far as it has room for them; those to endpoints that are not told for now are held.
 pub(crate) async fn insert_all(
     tx: &mut Tx<'_>,
     context: &Context,
@@ -72,14 +72,18 @@ async fn insert(
             attempts: 0,
             manual_attempt: None,
         };
+        if subscriber.holds {
+            insert_delivery(tx, &delivery, Birth::Held, context.now, stamps).await?;
+            continue;
+        }
         let worker = context.worker.as_deref();
         let slot = worker.and_then(|worker| Some((worker, (worker.reserve)(delivery.endpoint.id)?)));
         let lease = slot.map(|(worker, slot)| {
             let until = context.now.plus_micros(worker.lease_micros);
             (worker.owner, until, slot)
         });
-        let held = lease.as_ref().map(|(owner, until, _)| (*owner, *until));
-        insert_delivery(tx, &delivery, held, context.now, stamps).await?;
+        let birth = lease.as_ref().map_or(Birth::Due, |(owner, until, _)| Birth::Leased(*owner, *until));
+        insert_delivery(tx, &delivery, birth, context.now, stamps).await?;
         match lease {
             Some((_, until, slot)) => tx.leased.push(Leased { delivery, until, slot }),
             None => tx.left.endpoints.push(delivery.endpoint.id),
@@ -88,16 +92,27 @@ async fn insert(
     Ok(())
 }
 
+/// How a delivery begins.
+enum Birth {
+    /// Its first try is this process's until a time.
+    Leased(Uuid, Time),
+    /// Its first try waits for a worker.
+    Due,
+    /// Its endpoint is not told for now.
+    Held,
+}
+
 async fn insert_delivery(
     tx: &mut Tx<'_>,
     delivery: &Delivery,
-    lease: Option<(Uuid, Time)>,
+    birth: Birth,
     now: Time,
     stamps: &mut Stamps,
 ) -> Result<()> {
-    let (state, due_at, owner, until) = match lease {
-        Some((owner, until)) => ("in_flight", Value::Null, Value::Uuid(owner), until.into()),
-        None => ("pending", now.into(), Value::Null, Value::Null),
+    let (state, due_at, owner, until) = match birth {
+        Birth::Leased(owner, until) => ("in_flight", Value::Null, Value::Uuid(owner), until.into()),
+        Birth::Due => ("pending", now.into(), Value::Null, Value::Null),
+        Birth::Held => ("held", Value::Null, Value::Null, Value::Null),
     };
     let created_at = stamps.next(tx).await?;
     tx.execute(

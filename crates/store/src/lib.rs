@@ -18,6 +18,7 @@ mod endpoints;
 mod error;
 mod event_log;
 mod events;
+mod held;
 mod idempotency;
 mod inbox;
 mod json;
@@ -59,6 +60,7 @@ pub use crate::{
     error::{Error, Result},
     event_log::{ListEvents, LoggedEvent, Missed},
     events::NewEvent,
+    held::HeldChoice,
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},

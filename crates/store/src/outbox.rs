@@ -53,7 +53,12 @@ pub struct Delivery {
 impl Delivery {
     /// What causes the next try: `manual` where a person asked for it, else `schedule`.
     pub fn cause(&self) -> &'static str {
-        if self.manual_attempt == Some(i64::from(self.attempts) + 1) { "manual" } else { "schedule" }
+        if self.is_asked_for() { "manual" } else { "schedule" }
+    }
+
+    /// Whether a person asked for the next try.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.manual_attempt == Some(i64::from(self.attempts) + 1)
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use model::{EndpointId, EventType, OrgId, Place, PlacedPage, Stamp, Time};
 
 use crate::{
-    Endpoint, EndpointState, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store, Written,
+    Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
+    Written,
     endpoints::{COLUMNS, insert, read},
-    idempotency,
+    held, idempotency,
     list::ListQuery,
     stamps::Stamps,
     tx::Tx,
@@ -25,6 +26,8 @@ pub struct EndpointChange {
     pub events: Option<Vec<EventType>>,
     /// Whether it is told.
     pub state: Option<EndpointState>,
+    /// What becomes of the deliveries that were held, where the endpoint becomes enabled.
+    pub held: HeldChoice,
 }
 
 async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: EndpointId) -> Result<Option<Endpoint>> {
@@ -126,6 +129,8 @@ impl OrgStore {
     }
 
     /// Changes an endpoint. `None` where there is none.
+    ///
+    /// While it is paused, what it is owed and what comes up is held.
     pub async fn update_endpoint(&self, id: EndpointId, change: EndpointChange) -> Result<Option<Endpoint>> {
         let (org, now) = (self.org, self.store.0.clock.now());
         self.store
@@ -142,11 +147,17 @@ impl OrgStore {
                     if let Some(events) = change.events {
                         endpoint.events = events.iter().map(|event| event.as_str().to_owned()).collect();
                     }
-                    if let Some(state) = change.state {
-                        endpoint.state = state;
-                    }
+                    let before = endpoint.state;
+                    endpoint.state = change.state.unwrap_or(before);
                     endpoint.updated_at = stamps.next(tx).await?;
                     write(tx, org, &endpoint).await?;
+                    // Before it is enabled too: what was under way when it was paused may have failed since.
+                    if change.state.is_some() && (before.holds() || endpoint.state.holds()) {
+                        held::hold_waiting(tx, id, now).await?;
+                    }
+                    if change.state == Some(EndpointState::Enabled) {
+                        held::release(tx, org, id, change.held, now).await?;
+                    }
                     Ok(Some(endpoint))
                 })
             })
@@ -224,6 +235,7 @@ impl OrgStore {
                     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
                                WHERE endpoint_id = ?1 AND due_at > 0";
                     tx.execute(sql, params![id, now]).await?;
+                    held::call_off(tx, org, id, None, now).await?;
                     Ok(true)
                 })
             })

@@ -2,12 +2,12 @@
 
 use model::{EndpointId, EventType, Stamp, Time};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use store::{Endpoint, EndpointChange, EndpointState};
+use store::{Endpoint, EndpointChange, EndpointState, HeldChoice};
 use utoipa::{
     ToSchema,
     openapi::{
         RefOr,
-        schema::{ArrayBuilder, ObjectBuilder, Schema, Type},
+        schema::{AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type},
     },
 };
 
@@ -124,6 +124,12 @@ pub(crate) struct ChangedWebhook {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub state: Option<ChosenState>,
+    /// What becomes of the deliveries that were held, where `state` is `enabled` (else it is ignored): `deliver` sends
+    /// them all, the oldest first; a date-time sends those made after it and calls the others off; `discard` calls all
+    /// of them off. `deliver` where nothing is said.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub held: Option<ChosenHeld>,
 }
 
 impl ChangedWebhook {
@@ -134,6 +140,7 @@ impl ChangedWebhook {
             description: self.description,
             events: self.events.map(|events| events.0),
             state: self.state.map(EndpointState::from),
+            held: self.held.map(|ChosenHeld(choice)| choice).unwrap_or_default(),
         })
     }
 }
@@ -144,9 +151,28 @@ impl ChangedWebhook {
 pub(crate) enum ChosenState {
     /// It is told.
     Enabled,
-    /// It is not told for now: what happens meanwhile is in `/v1/events`, and is not delivered later.
+    /// It is not told for now: what it is owed and what happens meanwhile is held until it is enabled.
     Paused,
 }
+
+/// What a person chooses for what was held.
+pub(crate) struct ChosenHeld(HeldChoice);
+
+impl<'de> Deserialize<'de> for ChosenHeld {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for ChosenHeld {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let time = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        AnyOfBuilder::new().item(text().enum_values(Some(HeldChoice::WORDS))).item(time).into()
+    }
+}
+
+impl ToSchema for ChosenHeld {}
 
 impl From<ChosenState> for EndpointState {
     fn from(state: ChosenState) -> Self {
@@ -186,7 +212,7 @@ pub(crate) enum ExpirePrevious {
 pub(crate) enum WebhookState {
     /// It is told.
     Enabled,
-    /// A person stopped it for a while.
+    /// A person stopped it for a while; what it is owed is held.
     Paused,
     /// It failed for too long and is not told any more.
     Disabled,

@@ -7,7 +7,9 @@ use delivery::{NewTrial, guard::Target, sign};
 use ingest::Ingest;
 use model::{EndpointId, EventType, OrgId, Time, sample};
 use serde_json::{Value, json};
-use store::{Endpoint, EndpointChange, EndpointState, NewEndpoint, NewEvent, Rotation, Store, Written};
+use store::{
+    Endpoint, EndpointChange, EndpointState, HeldChoice, NewEndpoint, NewEvent, Rotation, Store, Written,
+};
 
 use crate::{
     admin::{check_org, deliveries::exchange, read_secret},
@@ -48,10 +50,10 @@ pub(crate) async fn webhook(
             );
             let events = events.map(|events| parse_events(&events)).transpose()?;
             let description = description.map(|text| Some(text).filter(|text| !text.trim().is_empty()));
-            desk.update(id, EndpointChange { url, description, events, state: None }).await
+            desk.update(id, EndpointChange { url, description, events, ..EndpointChange::default() }).await
         }
-        WebhookCommand::Pause { id } => desk.turn(id, EndpointState::Paused).await,
-        WebhookCommand::Enable { id } => desk.turn(id, EndpointState::Enabled).await,
+        WebhookCommand::Pause { id } => desk.turn(id, EndpointState::Paused, HeldChoice::default()).await,
+        WebhookCommand::Enable { id, held } => desk.turn(id, EndpointState::Enabled, held).await,
         WebhookCommand::Delete { id } => desk.delete(id).await,
         WebhookCommand::RotateSecret { id, expire_previous: true, .. } => desk.expire_previous(id).await,
         WebhookCommand::RotateSecret { id, secret_file, overlap, no_overlap, .. } => {
@@ -136,8 +138,8 @@ impl Desk<'_> {
         Ok(())
     }
 
-    async fn turn(&self, id: EndpointId, state: EndpointState) -> anyhow::Result<()> {
-        self.update(id, EndpointChange { state: Some(state), ..EndpointChange::default() }).await
+    async fn turn(&self, id: EndpointId, state: EndpointState, held: HeldChoice) -> anyhow::Result<()> {
+        self.update(id, EndpointChange { state: Some(state), held, ..EndpointChange::default() }).await
     }
 
     async fn delete(&self, id: EndpointId) -> anyhow::Result<()> {

@@ -52,7 +52,7 @@ pub enum WebhookCommand {
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
     },
-    /// Stop telling an endpoint for a while; what happens meanwhile is not delivered later
+    /// Stop telling an endpoint for a while; what it is owed and what happens meanwhile is held
     Pause {
         /// The endpoint's id
         id: model::EndpointId,
@@ -61,6 +61,9 @@ pub enum WebhookCommand {
     Enable {
         /// The endpoint's id
         id: model::EndpointId,
+        /// What becomes of what was held: `deliver`, `discard`, or the time after which it is delivered
+        #[arg(long, value_name = "CHOICE", default_value = "deliver")]
+        held: store::HeldChoice,
     },
     /// Delete an endpoint: what it is still owed is called off, its deliveries stay to be seen
     Delete {

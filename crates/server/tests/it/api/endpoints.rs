@@ -107,6 +107,7 @@ fn what_is_wrong_with_an_endpoint_is_told() {
             json!({"url": "https://10.0.0.1/in"}),
             json!({"url": null}),
             json!({"state": "gone"}),
+            json!({"state": "enabled", "held": "later"}),
             json!({"secret": "new"}),
         ] {
             told.push(client.patch(&format!("/v1/webhooks/{id}"), &body).await.error());
@@ -131,7 +132,8 @@ fn what_is_wrong_with_an_endpoint_is_told() {
         400 bad_request: Wrong field `url`: the address 10.0.0.1 is private; allow it with delivery.allow_targets
         400 bad_request: Wrong field `url`: invalid type: null, expected a string at line 1 column 11
         400 bad_request: Wrong field `state`: unknown variant `gone`, expected `enabled` or `paused` at line 1 column 15
-        400 bad_request: Wrong field: unknown field `secret`, expected one of `url`, `description`, `events`, `state` at line 1 column 9
+        400 bad_request: Wrong field `held`: must be `deliver`, `discard` or an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z at line 1 column 34
+        400 bad_request: Wrong field: unknown field `secret`, expected one of `url`, `description`, `events`, `state`, `held` at line 1 column 9
         400 bad_request: Wrong field `overlap_seconds`: must be a whole number from 0 to 604800
         400 bad_request: Wrong field `expire_previous`: unknown variant `later`, expected `now` at line 1 column 26
         400 bad_request: Wrong field `url`: the address 127.0.0.2 is loopback; allow it with delivery.allow_targets
@@ -175,7 +177,7 @@ fn a_change_counts_from_the_next_event() {
             (json!({"events": ["lead.created"]}), vec![]),
             (json!({"events": ["all"], "url": receiver.url("/new")}), vec!["/new"]),
             (json!({"state": "paused"}), vec![]),
-            (json!({"state": "enabled"}), vec!["/new"]),
+            (json!({"state": "enabled"}), vec!["/new", "/new"]),
         ] {
             client.patch(&path, &change).await;
             client.write_call(json!({"summary": "Another"})).await;

@@ -8,6 +8,7 @@ mod deliveries;
 mod endpoints;
 mod envelopes;
 mod events;
+mod held;
 mod inbox;
 mod ingest;
 mod isolation;

@@ -64,7 +64,8 @@ async fn manage(kind: Kind) {
 
     assert_eq!(home.json(&["webhook", "pause", &id])["state"], "paused");
     assert_eq!(scene.post_call(&server, "a").await.expect("an answer"), 200);
-    assert_eq!(home.json(&["webhook", "enable", &id])["state"], "enabled");
+    let discard = ["webhook", "enable", &id, "--held", "discard"];
+    assert_eq!(home.json(&discard)["state"], "enabled");
     assert_eq!(scene.post_call(&server, "b").await.expect("an answer"), 200);
     let delivery = resend(&scene, &id, &new).await;
 
@@ -160,7 +161,8 @@ async fn a_wrong_option_of_these_commands_is_named() {
     let scene = Scene::set(Kind::Sqlite, |_| Reply::with(200)).await;
     let (home, (id, _)) = (&scene.home, endpoint(&scene));
     let unknown = "0197a3c4-0000-7000-8000-00000000dead";
-    let cases: [(&[&str], &[&str]); 13] = [
+    let cases: [(&[&str], &[&str]); 14] = [
+        (&["webhook", "enable", &id, "--held", "later"], &["--held", "`deliver`", "`discard`"]),
         (&["webhook", "update", &id], &["--url", "--events", "--description"]),
         (&["webhook", "update", &id, "--events", "call"], &["--events", "`call`", "lead.created"]),
         (&["webhook", "update", &id, "--url", "nowhere"], &["--url"]),
