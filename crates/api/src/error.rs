@@ -27,6 +27,8 @@ pub enum Code {
     PayloadTooLarge,
     /// The body is not of a type that is taken.
     UnsupportedMediaType,
+    /// Nothing of the recording lies in the range that was asked for.
+    RangeNotSatisfiable,
     /// Too many requests: wait as long as `Retry-After` says.
     RateLimited,
     /// Our fault.
@@ -47,6 +49,7 @@ impl Code {
             Self::Conflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -261,6 +261,24 @@ impl<'de> Deserialize<'de> for PhoneParam {
     }
 }
 
+/// The call and the word for one of its recordings in a link.
+pub(crate) struct RecordingPath {
+    pub(crate) call: model::CallId,
+    pub(crate) which: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RecordingPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[expect(clippy::disallowed_types, reason = "wrapped here, so that its rejection is ours")]
+        let path = axum::extract::Path::<(String, String)>::from_request_parts(parts, state).await;
+        let parts = path.ok().and_then(|path| Some((path.0.0.parse().ok()?, path.0.1)));
+        let (call, which) = parts.ok_or_else(|| ApiError::not_found("recording"))?;
+        Ok(Self { call, which })
+    }
+}
+
 /// The platform and the source in an ingest address, and the secret behind them where there is one.
 pub(crate) struct IngestPath {
     pub(crate) platform: String,

@@ -5,11 +5,14 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
+use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     AppState, answers,
+    arrival::{self, Arrived},
     envelope::One,
     error::{ApiError, Code},
     extract::{BODY_LIMIT, BaseUrl, read_body},
@@ -88,18 +91,35 @@ async fn receive(
     request: axum::extract::Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let body = read_body(body, BODY_LIMIT).await?;
+    let body = match state.ingest.begin_large(&path.platform, path.source, &parts.headers).await? {
+        Some(large) => match arrival::receive(state, large, body).await? {
+            Arrived::Answered(answer) => return tell(state, answer, &parts.headers, Bytes::new()).await,
+            Arrived::Whole(body) => body,
+        },
+        None => read_body(body, BODY_LIMIT).await?,
+    };
     // The address that the platform was told to post to.
     let told = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("{}{told}", BaseUrl::of(state.public_url.as_deref(), &parts).0);
     let request =
         Request { url: &url, path_secret: path.secret.as_deref(), headers: &parts.headers, body: &body };
-    match state.ingest.receive(&path.platform, path.source, &request).await? {
+    let answer = state.ingest.receive(&path.platform, path.source, &request).await?;
+    tell(state, answer, &parts.headers, body).await
+}
+
+/// Tells the platform what became of its message.
+async fn tell(
+    state: &AppState,
+    answer: Answer,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    match answer {
         Answer::Kept(received) => {
             let receipt = Receipt { received: true, outcome: received.outcome.as_str() };
             Ok(One::new(receipt).into_response())
         }
-        Answer::Asked(asked) => Ok(answers::answer(state, &asked, &parts.headers, body.clone()).await),
+        Answer::Asked(asked) => Ok(answers::answer(state, &asked, headers, body).await),
         Answer::Rejected(reason) => Err(ApiError::new(Code::Unauthorized, format!("Not accepted: {reason}"))),
         Answer::UnknownSource => Err(ApiError::not_found("source")),
     }

@@ -19,6 +19,9 @@ use crate::{
 /// How long a request may take, its body included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a message may take that can bring a recording of tens of megabytes.
+const LARGE_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// What every request passes through, from the outside in. One layer and not five: each costs an allocation or two,
 /// and here their order can be read.
 pub(crate) async fn every_request(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -28,7 +31,8 @@ pub(crate) async fn every_request(State(state): State<AppState>, request: Reques
     let if_none_match = request.headers().get(http::header::IF_NONE_MATCH).filter(|_| reads).cloned();
     let line = Line::of(&request, &state);
     // Nobody waits for ever, a panic costs one request and not the connection, and `/v1` is for holders of a key.
-    let answered = tokio::time::timeout(TIMEOUT, auth::authenticate(&state, request, next));
+    let limit = if request.uri().path().starts_with("/ingest/elevenlabs/") { LARGE_TIMEOUT } else { TIMEOUT };
+    let answered = tokio::time::timeout(limit, auth::authenticate(&state, request, next));
     let response = match AssertUnwindSafe(answered).catch_unwind().await {
         Ok(Ok(response)) => response,
         // What it was writing is finished or rolled back all the same.

@@ -1,6 +1,7 @@
 //! The HTTP interface: `/v1` for clients, `/ingest` for voice platforms, `/openapi.json`, and whether we are well.
 
 mod answers;
+mod arrival;
 mod auth;
 mod envelope;
 mod error;
@@ -9,6 +10,7 @@ mod health;
 mod ingest;
 mod layers;
 pub mod limit;
+mod media;
 pub mod openapi;
 mod scopes;
 pub mod shown;
@@ -21,8 +23,9 @@ use ::ingest::Ingest;
 use axum::{Router, middleware};
 use delivery::Trials;
 use model::{Clock, IdGen};
+use recordings::Vault;
 use store::Store;
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::NotForContentType};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -58,6 +61,8 @@ pub struct Shared {
     pub event_types: Arc<[EventTypeRecord]>,
     /// Who may ask how often.
     pub limits: Limits,
+    /// Where recordings are.
+    pub vault: Vault,
     /// Where this server is reached from outside, where the operator says so.
     pub public_url: Option<String>,
     /// The description of the interface ([`openapi::rendered`]).
@@ -84,6 +89,8 @@ fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(v1::calls::list_calls, v1::calls::create_call))
         .routes(routes!(v1::calls::get_call))
+        .routes(routes!(v1::recordings::get_recording))
+        .routes(routes!(v1::recordings::get_recording_by_link))
         .routes(routes!(v1::contacts::list_contacts))
         .routes(routes!(v1::contacts::get_contact))
         .routes(routes!(v1::leads::list_leads))
@@ -124,12 +131,20 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::readyz))
 }
 
+/// Sound is compressed already, and whoever asks for a part of it counts its bytes.
+fn text_only() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::new("audio/"))
+        .and(NotForContentType::new("video/"))
+        .and(NotForContentType::new("application/octet-stream"))
+}
+
 /// The whole interface as one service.
 pub fn router(state: AppState) -> Router {
     let (router, _) = routes().split_for_parts();
     let layers = tower::ServiceBuilder::new()
         // The first is outermost: it sees the request first and the response last.
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(text_only()))
         .layer(middleware::from_fn_with_state(state.clone(), layers::every_request));
     router
         .route("/openapi.json", axum::routing::get(openapi::serve))

@@ -95,6 +95,11 @@ pub trait Connector: Send + Sync {
         None
     }
 
+    /// Whether the platform puts recordings into bodies.
+    fn brings_recordings(&self) -> bool {
+        false
+    }
+
     /// For platforms that put recordings into bodies: takes the body of a request with these headers apart as it
     /// arrives. `None` for the others, whose bodies are small enough to be held.
     ///

@@ -58,6 +58,8 @@ pub struct Missed {
 /// person who wrote the settings or pasted the body.
 pub fn preview(platform: Platform, settings: &Value, body: &[u8]) -> Result<Preview, String> {
     let connector = connector(platform).ok_or("this platform sends no webhooks")?;
+    let (_, settings) = model::RecordingSettings::split(settings)?;
+    let settings = &*settings;
     connector.check_settings(settings)?;
     let headers = HeaderMap::new();
     let request = Request { url: "", path_secret: None, headers: &headers, body };

@@ -2,12 +2,14 @@
 //! decodes nothing, trusts no proxy, and reads and waits only so much.
 
 mod cause;
+mod download;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_tls;
 
 pub use cause::{Cause, Phase};
+pub use download::Download;
 
 use std::{
     net::{IpAddr, SocketAddr},

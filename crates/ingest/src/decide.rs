@@ -1,8 +1,8 @@
 //! What follows from a call as it stands: its contact, a lead, appointments, and the events that tell of them.
 
 use model::{
-    Appointment, AppointmentStatus, CallStatus, Completion, Contact, Lead, LeadStatus, Message, Platform,
-    Stamp, Transfer,
+    Appointment, AppointmentStatus, CallRecording, CallStatus, Completion, Contact, Lead, LeadStatus,
+    Message, Platform, Stamp, Transfer,
     event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
 };
 use serde::Serialize;
@@ -147,8 +147,18 @@ fn completed(situation: &mut Situation<'_>) -> Option<NewEvent> {
     }
     call.fired.completion_due_at = None;
     call.fired.completed_at = Some(now);
-    let data = CallCompleted::of(&situation.call);
+    let link = link(situation);
+    let mut data = CallCompleted::of(&situation.call);
+    data.recording_url = link.as_deref().or(data.recording_url);
     Some(event(situation, EventType::CallCompleted, &data))
+}
+
+/// Where the recording of a call is that we keep: at a link of ours, which works without a key and outlives the
+/// platform's address. It may still be on its way.
+fn link(situation: &Situation<'_>) -> Option<String> {
+    let kept = matches!(situation.call.recording, Some(CallRecording::Pending | CallRecording::Stored));
+    let links = situation.links.filter(|_| kept)?;
+    Some(links.signed(situation.call.id, None, situation.now))
 }
 
 /// A lead, where the call has sufficient context: a way to call back and a need, on a call that took place. It waits

@@ -8,24 +8,26 @@ mod booking;
 mod booking_time;
 mod complete;
 mod decide;
+mod large;
 mod merge;
 mod receive;
 mod reprocess;
 
 use std::time::Duration;
 
-use store::Rules;
+use store::{Recordings, Rules};
 
 pub use connectors::Request;
 
 pub use crate::{
     decide::decide,
+    large::{Large, Taken},
     merge::merge,
     receive::{Answer, Asked, Ingest},
     reprocess::{Batch, Rejected, Reprocessed},
 };
 
-/// The rules as the store carries them out.
+/// The rules as the store carries them out, where recordings are left to the platforms.
 pub fn rules(completion_wait: Duration) -> Rules {
-    Rules { merge, decide, completion_wait }
+    Rules { merge, decide, completion_wait, recordings: Recordings::Leave }
 }

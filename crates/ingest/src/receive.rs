@@ -1,6 +1,7 @@
 //! From a platform's request to the store: verified over its bytes, read, and kept whatever it says.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
@@ -9,9 +10,10 @@ use std::{
 
 use connectors::{Connector, Parsed, Question, Request, Secrets};
 use http::HeaderMap;
-use model::{Clock, Completion, IdGen, InboxId, SourceId, Time};
+use model::{Clock, Completion, IdGen, InboxId, RecordingSettings, SourceId, Time};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use store::{Incoming, Reading, Received, Rules, Source, Store};
+use store::{Incoming, Reading, Received, Recordings, Rules, Source, Store, StoredObject};
 use tokio::sync::Notify;
 
 use crate::rules;
@@ -22,6 +24,8 @@ pub struct Ingest {
     pub(crate) clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
     rules: Rules,
+    /// Whether recordings are fetched, where a source says nothing else.
+    recordings: Recordings,
     /// Told when a call began to wait for its better message.
     pub(crate) waiting: Notify,
     rejections: Mutex<HashMap<SourceId, (Time, u32)>>,
@@ -59,11 +63,33 @@ const REJECTIONS_PER_MINUTE: u32 = 60;
 impl Ingest {
     /// An ingest into a store. `completion_wait` is how long `call.completed` waits for a better message.
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>, completion_wait: Duration) -> Self {
-        let rules = rules(completion_wait);
-        Self { store, clock, ids, rules, waiting: Notify::new(), rejections: Mutex::default() }
+        Self {
+            store,
+            clock,
+            ids,
+            rules: rules(completion_wait),
+            recordings: Recordings::Leave,
+            waiting: Notify::new(),
+            rejections: Mutex::default(),
+        }
     }
 
-    /// The rules that calls are merged and told by.
+    /// Has the recordings fetched that messages tell of, or left where they are.
+    #[must_use]
+    pub fn with_recordings(mut self, recordings: Recordings) -> Self {
+        self.recordings = recordings;
+        self
+    }
+
+    /// The rules for the messages of a source, which may have its recordings left where they are.
+    pub(crate) fn rules_of(&self, source: &Source) -> Rules {
+        let is_wanted = RecordingSettings::of(&source.settings).fetch;
+        let recordings = if is_wanted { self.recordings } else { Recordings::Leave };
+        Rules { recordings, ..self.rules }
+    }
+
+    /// The rules that calls are merged and told by. Who writes a call through the API keeps its recording: that is left
+    /// where it is.
     pub fn rules(&self) -> Rules {
         self.rules
     }
@@ -86,7 +112,21 @@ impl Ingest {
             return Ok(Answer::UnknownSource);
         };
         let now = self.clock.now();
-        let Understood { reading, event_id, question } = reading(connector, &source, request, now);
+        let understood = reading(connector, &source, request, now);
+        let told = understood.event_id.as_deref().map_or(request.body, str::as_bytes);
+        let message = (request.headers, request.body.to_vec(), fingerprint(told));
+        self.keep(source, message, understood, None).await
+    }
+
+    /// Keeps a message that was verified and read.
+    pub(crate) async fn keep(
+        &self,
+        source: Arc<Source>,
+        (headers, body, fingerprint): (&HeaderMap, Vec<u8>, [u8; 16]),
+        Understood { reading, question, .. }: Understood,
+        recording: Option<StoredObject>,
+    ) -> store::Result<Answer> {
+        let (id, now) = (source.id, self.clock.now());
         if let Reading::Rejected(reason) = &reading {
             tracing::warn!(source = %id, reason, "source {id} sent a message whose sender is not proven");
             if !self.may_keep_rejection(id, now) {
@@ -98,12 +138,13 @@ impl Ingest {
         let message = Incoming {
             id,
             received_at: now,
-            headers: kept_headers(request.headers, &source),
-            body: request.body.to_vec(),
-            fingerprint: fingerprint(event_id.as_deref().map_or(request.body, str::as_bytes)),
+            headers: kept_headers(headers, &source),
+            body,
+            fingerprint,
             reading,
+            recording,
         };
-        let received = self.store.org(source.org).receive(&source, message, self.rules).await?;
+        let received = self.store.org(source.org).receive(&source, message, self.rules_of(&source)).await?;
         if waits {
             self.wake();
         }
@@ -137,14 +178,14 @@ pub(crate) struct Understood {
 }
 
 impl Understood {
-    fn nothing(reading: Reading) -> Self {
+    pub(crate) fn nothing(reading: Reading) -> Self {
         Self { reading, event_id: None, question: None }
     }
 }
 
 fn reading(connector: &dyn Connector, source: &Source, request: &Request<'_>, now: Time) -> Understood {
     let secrets = Secrets { current: &source.secret, previous: source.previous_secret_at(now) };
-    if let Err(rejection) = connector.verify(&secrets, &source.settings, request, now) {
+    if let Err(rejection) = connector.verify(&secrets, &platform_settings(source), request, now) {
         return Understood::nothing(Reading::Rejected(rejection.to_string()));
     }
     read_by(connector, source, request)
@@ -158,11 +199,18 @@ pub(crate) fn read(source: &Source, request: &Request<'_>) -> Understood {
     }
 }
 
+/// A source's settings without what is ours and not the platform's.
+fn platform_settings(source: &Source) -> Cow<'_, Value> {
+    // What cannot be taken apart was saved by an older version: the connector says what is wrong with it.
+    RecordingSettings::split(&source.settings).map_or(Cow::Borrowed(&source.settings), |(_, rest)| rest)
+}
+
 fn read_by(connector: &dyn Connector, source: &Source, request: &Request<'_>) -> Understood {
     // A parser that panics must cost nobody a message: it is kept, and a better parser can read it.
     let understood = catch_unwind(AssertUnwindSafe(|| {
-        let parsed = connector.parse(&source.settings, request)?;
-        let question = connector.question(&source.settings, request, &parsed);
+        let settings = platform_settings(source);
+        let parsed = connector.parse(&settings, request)?;
+        let question = connector.question(&settings, request, &parsed);
         Ok::<_, connectors::Unreadable>((parsed, question))
     }));
     match understood {

@@ -69,7 +69,7 @@ impl Ingest {
         }
         let reread = reread(source, &message);
         let waits = waits(&reread.reading);
-        let received = records.reapply(source, reread, self.rules()).await?;
+        let received = records.reapply(source, reread, self.rules_of(source)).await?;
         if waits {
             self.wake();
         }

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use crate::{CallId, CallStatus, ContactId, Direction, LeadId, Message, Phone, Time, Urgency};
+use crate::{
+    CallId, CallRecording, CallStatus, ContactId, Direction, LeadId, Message, Phone, RecordedAt, Time,
+    Urgency,
+};
 
 /// What one message says about one call. Connectors make these; the ingest merges them.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +111,10 @@ pub struct Facts {
     pub messages: Option<Vec<Message>>,
     /// Where the recording is.
     pub recording_url: Option<String>,
+    /// Where its other variants are: each side alone, or one in each channel. Those of the message whose
+    /// `recording_url` counts. One with that same address says which variant it is; without, it is mono. Not merged:
+    /// what is known of recordings is kept beside the call.
+    pub recordings: Vec<RecordedAt>,
     /// How a transfer stands, in the platform's word.
     pub transfer_status: Option<String>,
     /// Whom the caller was handed to: a number or a SIP address.
@@ -147,6 +154,8 @@ pub struct CallState {
     pub lead_id: Option<LeadId>,
     /// Whether a person marked the call as spam.
     pub spam: bool,
+    /// What we have of its recordings.
+    pub recording: Option<CallRecording>,
     /// What has been told of the call.
     pub fired: Fired,
 }
@@ -273,6 +282,7 @@ impl CallState {
             contact_id: None,
             lead_id: None,
             spam: false,
+            recording: None,
             fired: Fired::default(),
         }
     }

@@ -16,6 +16,7 @@ mod lead;
 mod page;
 mod phone;
 mod platform;
+mod recording;
 pub mod sample;
 mod scope;
 #[cfg(feature = "testing")]
@@ -40,5 +41,8 @@ pub use lead::{Lead, LeadStatus};
 pub use page::{Cursor, Page, Place, PlacedPage};
 pub use phone::Phone;
 pub use platform::Platform;
+pub use recording::{
+    CallRecording, LinkError, RecordedAt, RecordingLinks, RecordingSettings, RecordingState, Variant,
+};
 pub use scope::{Scope, Scopes};
 pub use time::{Stamp, Time};

@@ -1,6 +1,7 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
 mod deliveries;
+mod recordings;
 mod signature;
 mod sources;
 mod webhooks;
@@ -12,6 +13,7 @@ use model::{OrgId, Scopes};
 use serde_json::json;
 use store::{NewKey, Store};
 
+pub(crate) use self::recordings::recordings;
 pub(crate) use deliveries::deliveries;
 pub(crate) use signature::signature;
 pub(crate) use sources::source;

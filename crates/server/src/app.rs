@@ -1,6 +1,6 @@
 //! The wiring: everything that runs, made once and from one place, for the server as for the tests.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{
@@ -13,8 +13,9 @@ use delivery::{
     guard::AllowList,
 };
 use ingest::Ingest;
-use model::{Clock, IdGen};
-use store::Store;
+use model::{Clock, IdGen, RecordingLinks};
+use recordings::{Keeper, Vault};
+use store::{Recordings, Store};
 
 use crate::config::Config;
 
@@ -33,6 +34,8 @@ pub struct App {
     pub state: AppState,
     /// Sends webhooks.
     pub worker: Worker,
+    /// Fetches and keeps recordings.
+    pub keeper: Keeper,
 }
 
 /// How many deliveries the worker holds at once, and how many tries may be under way to one endpoint.
@@ -46,6 +49,8 @@ const LEASE: Duration = Duration::from_secs(60);
 pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App> {
     let World { clock, ids } = world.clone();
     let ingest = Ingest::new(store.clone(), clock.clone(), ids.clone(), config.completion_wait());
+    let fetch = if config.recordings.fetch { Recordings::Fetch } else { Recordings::Leave };
+    let ingest = ingest.with_recordings(fetch);
     let (client, allow) = client(config)?;
     let answerer = Answerer::new(client.clone(), allow.clone());
     let options = Options {
@@ -55,6 +60,14 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         allow: allow.clone(),
         lease: LEASE,
     };
+    let vault = vault(config)?;
+    let keeper = Keeper::new(
+        store.clone(),
+        (clock.clone(), ids.clone()),
+        client.clone(),
+        vault.clone(),
+        keeping(config, allow.clone()),
+    );
     let trials = Trials::new(client.clone(), allow, clock.clone(), ids.clone());
     let worker = Worker::attach(store.clone(), clock.clone(), ids.clone(), client, options);
     let mut limits = Limits::new(config.rate_limit.per_minute, config.rate_limit.failures_per_minute);
@@ -71,10 +84,51 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         clock,
         ids,
         limits,
+        vault,
         public_url: config.public_url.clone(),
         openapi: api::openapi::rendered(),
     });
-    Ok(App { state, worker })
+    Ok(App { state, worker, keeper })
+}
+
+/// How long a try to fetch a recording may take in all.
+const FETCH: Duration = Duration::from_secs(300);
+
+const DAY_SECONDS: u64 = 86_400;
+
+fn keeping(config: &Config, allow: Arc<AllowList>) -> recordings::Options {
+    let config = &config.recordings;
+    recordings::Options {
+        at_once: config.at_once,
+        limits: recordings::Limits { bytes: config.max_megabytes * 1_000_000, time: FETCH },
+        keep: config.keep_days.map(|days| Duration::from_secs(u64::from(days) * DAY_SECONDS)),
+        allow,
+    }
+}
+
+/// Where recordings are kept.
+pub fn vault(config: &Config) -> anyhow::Result<Vault> {
+    match &config.recordings.store {
+        Some(url) => Vault::open(url, config.recordings.options.clone()),
+        None => Vault::folder(&config.data_dir.join("recordings")),
+    }
+    .context("recordings.store")
+}
+
+/// Has recordings' addresses be ours, at which this server serves them. `listening` is where it does, for when the
+/// operator says nothing of the address outside.
+pub async fn serve_recordings(
+    config: &Config,
+    world: &World,
+    store: &Store,
+    listening: Option<SocketAddr>,
+) -> anyhow::Result<()> {
+    let mut offered = [0; 32];
+    world.ids.fill(&mut offered);
+    let key = store.instance_secret("recording-links", offered).await?;
+    let lifetime = Duration::from_secs(u64::from(config.recordings.link_days) * DAY_SECONDS);
+    store.serve_recordings(RecordingLinks::new(&config.public_url(listening), key, lifetime));
+    Ok(())
 }
 
 /// The client that goes to addresses that people chose, and the operator's exceptions to its guard.

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod recordings;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use model::Platform;
 
+pub use recordings::RecordingsCommand;
 pub use webhooks::{DeliveriesCommand, SignatureCommand, WebhookCommand};
 
 use crate::span::Span;
@@ -81,6 +83,9 @@ pub enum Command {
     /// Signatures of webhooks
     #[command(subcommand)]
     Signature(SignatureCommand),
+    /// Recordings of calls
+    #[command(subcommand)]
+    Recordings(RecordingsCommand),
     /// Print the description of the API (OpenAPI 3.1)
     Openapi,
 }

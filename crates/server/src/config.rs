@@ -1,6 +1,7 @@
 //! The configuration: defaults, then a TOML file, then the environment, then the command line. The later wins.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -37,6 +38,8 @@ pub struct Config {
     pub rate_limit: RateLimitConfig,
     /// How platforms' messages are taken.
     pub ingest: IngestConfig,
+    /// How recordings are kept.
+    pub recordings: RecordingsConfig,
 }
 
 /// How webhooks are sent.
@@ -70,6 +73,54 @@ pub struct IngestConfig {
     pub completion_wait_seconds: u64,
 }
 
+/// How recordings are kept.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordingsConfig {
+    /// Whether those are fetched that platforms tell of; a source's settings can except it.
+    pub fetch: bool,
+    /// Where they are kept: `s3://…`, `gs://…`, `az://…` or `file:///…`; `recordings` in `data_dir` without.
+    pub store: Option<String>,
+    /// What the bucket needs to be told, by the names of the `object_store` crate: `aws_region` and the like.
+    #[serde(deserialize_with = "texts")]
+    pub options: BTreeMap<String, String>,
+    /// How many days they are kept, for ever without; a source's settings may say otherwise.
+    pub keep_days: Option<u32>,
+    /// How many are fetched at once.
+    pub at_once: usize,
+    /// The largest that is kept, in millions of bytes.
+    pub max_megabytes: u64,
+    /// How many days the links are good that webhooks carry.
+    pub link_days: u32,
+}
+
+impl Default for RecordingsConfig {
+    fn default() -> Self {
+        Self {
+            fetch: true,
+            store: None,
+            options: BTreeMap::new(),
+            keep_days: None,
+            at_once: 8,
+            max_megabytes: 500,
+            link_days: 7,
+        }
+    }
+}
+
+impl RecordingsConfig {
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.keep_days != Some(0),
+            "recordings.keep_days: at least 1; to keep none, set fetch = false"
+        );
+        anyhow::ensure!((1..=64).contains(&self.at_once), "recordings.at_once: 1 to 64");
+        anyhow::ensure!((1..=10_000).contains(&self.max_megabytes), "recordings.max_megabytes: 1 to 10000");
+        anyhow::ensure!((1..=3650).contains(&self.link_days), "recordings.link_days: 1 to 3650");
+        Ok(())
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -81,13 +132,23 @@ impl Default for Config {
             delivery: DeliveryConfig { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15 },
             rate_limit: RateLimitConfig { per_minute: 60, failures_per_minute: 30 },
             ingest: IngestConfig { completion_wait_seconds: 60 },
+            recordings: RecordingsConfig::default(),
         }
     }
 }
 
 /// The first words of the environment variables that are ours; others with our prefix belong to tests and tools.
-const SETTINGS: [&str; 8] =
-    ["listen", "data_dir", "database_url", "public_url", "redis_url", "delivery", "rate_limit", "ingest"];
+const SETTINGS: [&str; 9] = [
+    "listen",
+    "data_dir",
+    "database_url",
+    "public_url",
+    "redis_url",
+    "delivery",
+    "rate_limit",
+    "ingest",
+    "recordings",
+];
 
 impl Config {
     /// Reads the configuration. `file` must exist where it is named.
@@ -135,7 +196,7 @@ impl Config {
             self.ingest.completion_wait_seconds <= 86_400,
             "ingest.completion_wait_seconds: at most 86400"
         );
-        Ok(())
+        self.recordings.check()
     }
 
     /// Where the database is.
@@ -199,4 +260,22 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
             text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
         }
     })
+}
+
+/// Texts by name, which in the environment may look like numbers and the like.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Flag(bool),
+        Number(i64),
+    }
+    let all = BTreeMap::<String, Written>::deserialize(deserializer)?;
+    let text = |written| match written {
+        Written::Text(text) => text,
+        Written::Flag(flag) => flag.to_string(),
+        Written::Number(number) => number.to_string(),
+    };
+    Ok(all.into_iter().map(|(name, written)| (name, text(written))).collect())
 }

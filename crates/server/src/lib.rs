@@ -50,6 +50,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Deliveries(command) => admin::deliveries(&config, world, shown, command).await,
             Command::Trigger(options) => admin::trigger(&config, world, shown, options).await,
             Command::Signature(command) => admin::signature(&world, shown, command),
+            Command::Recordings(command) => admin::recordings(&config, world, shown, command).await,
             Command::Openapi => {
                 output::say(&api::openapi::rendered());
                 Ok(())
@@ -59,7 +60,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Our crates. Below `info`, libraries log what passes through them: parameters of statements, phone numbers.
-const OURS: [&str; 7] = ["api", "connectors", "delivery", "inboundflow", "ingest", "model", "store"];
+const OURS: [&str; 8] =
+    ["api", "connectors", "delivery", "inboundflow", "ingest", "model", "recordings", "store"];
 
 fn start_logging() -> anyhow::Result<()> {
     use std::io::IsTerminal;

@@ -48,6 +48,7 @@ pub(crate) struct Running {
     streams: Streams,
     requests: JoinHandle<()>,
     worker: JoinHandle<()>,
+    keeper: JoinHandle<()>,
     completer: JoinHandle<()>,
     _lock: Option<File>,
 }
@@ -61,6 +62,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         format!("cannot listen on {} (choose another address with --listen)", config.listen)
     })?;
     let address = listener.local_addr()?;
+    app::serve_recordings(config, world, &store, Some(address)).await?;
     let (stop, stopped) = watch::channel(false);
     let completer = app.state.ingest.clone();
     let streams = app.state.streams.clone();
@@ -69,7 +71,8 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         address,
         store,
         requests: spawn(answer(listener, router, stopped.clone())),
-        worker: spawn(app.worker.run(stopped)),
+        worker: spawn(app.worker.run(stopped.clone())),
+        keeper: spawn(app.keeper.run(stopped)),
         completer: spawn(async move { completer.run().await }),
         stop,
         streams,
@@ -82,10 +85,11 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.streams.close();
-        let Self { requests, worker, completer, .. } = self;
+        let Self { requests, worker, keeper, completer, .. } = self;
         let drained = tokio::time::timeout(DRAIN, async {
             let _ = requests.await;
             let _ = worker.await;
+            let _ = keeper.await;
         });
         if drained.await.is_err() {
             tracing::warn!("not everything under way ended in time; it is taken up again at the next start");

@@ -6,20 +6,22 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use model::{
-    Appointment, AssistantId, CallId, CallState, Change, Contact, IdGen, Lead, OrgId, Platform, SourceId,
-    Time,
+    Appointment, AssistantId, CallId, CallState, Change, Contact, Field, IdGen, Lead, OrgId, Platform,
+    RecordingLinks, SourceId, Time,
 };
 
 use crate::{
-    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Result, Source, Store,
+    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Recordings, Result, Source, Store,
+    StoredObject,
     calls::{self, Stored},
     idempotency, inbox,
     outbox::Attached,
+    recording_notes::Noted,
     settle::settle,
     stamps::Stamps,
     tx::{Care, Tx},
@@ -35,6 +37,8 @@ pub struct Rules {
     pub decide: fn(Situation<'_>) -> Decision,
     /// How long `call.completed` waits for a better message that the platform announced.
     pub completion_wait: Duration,
+    /// Whether the recordings that messages tell of are fetched.
+    pub recordings: Recordings,
 }
 
 /// A call as it stands, and everything that a decision looks at.
@@ -59,6 +63,8 @@ pub struct Situation<'a> {
     pub org: OrgSettings,
     /// How long `call.completed` waits.
     pub completion_wait: Duration,
+    /// Where recordings are served from, where they are.
+    pub links: Option<&'a RecordingLinks>,
     /// The time.
     pub now: Time,
     /// For the ids of new records.
@@ -137,6 +143,9 @@ pub(crate) struct Context {
     pub(crate) rules: Rules,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) worker: Option<Arc<Attached>>,
+    pub(crate) links: Option<Arc<RecordingLinks>>,
+    /// Whether something was noted that is to be done for recordings.
+    pub(crate) noted: AtomicBool,
 }
 
 /// Where a call comes from.
@@ -153,12 +162,16 @@ impl OrgStore {
     pub async fn receive(&self, source: &Source, message: Incoming, rules: Rules) -> Result<Received> {
         let origin = Origin { source: source.id, platform: source.platform };
         let asked = Arc::new((self.context(rules), message));
-        self.store
+        let done = asked.clone();
+        let received = self
+            .store
             .write_repeatable(move |tx| {
                 let asked = asked.clone();
                 Box::pin(async move { receive(tx, &asked.0, origin, &asked.1).await })
             })
-            .await
+            .await?;
+        self.store.wake_for(&done.0);
+        Ok(received)
     }
 
     /// Writes a call through the API: creates it, or updates the one with the same `external_id`.
@@ -187,6 +200,8 @@ impl OrgStore {
             rules,
             ids: inner.ids.clone(),
             worker: inner.outbox.attached(),
+            links: inner.links.get().cloned(),
+            noted: AtomicBool::new(false),
         }
     }
 }
@@ -278,25 +293,33 @@ async fn take(
             ..Received::nothing(Outcome::Duplicate, reason)
         });
     }
-    apply_or_undo(tx, context, origin, changes, call, &mut stamps).await
+    let mut received =
+        apply_or_undo(tx, context, origin, (changes, message.recording.as_ref()), call, &mut stamps).await?;
+    if let Some(object) = message.recording.as_ref().filter(|_| received.outcome == Outcome::Accepted) {
+        received.reason = Some(format!("its recording of {} bytes was taken out of the body", object.size));
+    }
+    Ok(received)
 }
+
+/// What a message says, and the recording that it brought.
+pub(crate) type Said<'a> = ((&'a Change, &'a [Change]), Option<&'a StoredObject>);
 
 /// Applies a message's changes, all of them or none: a message that cannot be applied is one that failed.
 pub(crate) async fn apply_or_undo(
     tx: &mut Tx<'_>,
     context: &Context,
     origin: Origin,
-    changes: (&Change, &[Change]),
+    said: Said<'_>,
     call: Option<Stored>,
     stamps: &mut Stamps,
 ) -> Result<Received> {
     if tx.care == Care::Group {
-        return apply_all(tx, context, origin, changes, call, stamps).await;
+        return apply_all(tx, context, origin, said, call, stamps).await;
     }
     // What fails here must leave nothing of it behind, so that the message itself can still be kept.
     tx.execute("SAVEPOINT apply", &[]).await?;
     let leased = tx.leased.len();
-    match apply_all(tx, context, origin, changes, call, stamps).await {
+    match apply_all(tx, context, origin, said, call, stamps).await {
         Ok(received) => {
             tx.execute("RELEASE apply", &[]).await?;
             Ok(received)
@@ -316,15 +339,16 @@ async fn apply_all(
     tx: &mut Tx<'_>,
     context: &Context,
     origin: Origin,
-    (first, rest): (&Change, &[Change]),
+    ((first, rest), recording): Said<'_>,
     call: Option<Stored>,
     stamps: &mut Stamps,
 ) -> Result<Received> {
-    let applied = apply(tx, context, origin, (Some(&first.external_id), call), first, stamps).await?;
+    let known = (Some(first.external_id.as_str()), call);
+    let applied = apply(tx, context, origin, known, (first, recording), stamps).await?;
     for change in rest {
         let id = change.external_id.as_str();
         let call = calls::by_external_id(tx, context.org, origin.source, id).await?;
-        apply(tx, context, origin, (Some(id), call), change, stamps).await?;
+        apply(tx, context, origin, (Some(id), call), (change, None), stamps).await?;
     }
     Ok(Received { outcome: Outcome::Accepted, reason: None, call_id: Some(applied.id) })
 }
@@ -345,8 +369,8 @@ async fn write_call(
         Some(id) => calls::by_external_id(tx, context.org, origin.source, id).await?,
         None => None,
     };
-    let applied = apply(tx, context, origin, (external_id, stored), change, &mut stamps).await?;
-    let detail = calls::detail(tx, context.org, applied.id).await?;
+    let applied = apply(tx, context, origin, (external_id, stored), (change, None), &mut stamps).await?;
+    let detail = calls::detail(tx, context.org, applied.id, context.links.as_deref()).await?;
     let detail = detail.ok_or(Error::Stored { what: "call", why: "is not there".into() })?;
     let data = String::from_utf8(detail.json)
         .map_err(|error| Error::Stored { what: "call", why: error.to_string() })?;
@@ -402,18 +426,21 @@ async fn apply(
     context: &Context,
     origin: Origin,
     (external_id, stored): (Option<&str>, Option<Stored>),
-    change: &Change,
+    (change, arrived): (&Change, Option<&StoredObject>),
     stamps: &mut Stamps,
 ) -> Result<Applied> {
     let mut state = match &stored {
         Some(stored) => stored.state.clone(),
         None => CallState::new(context.ids.id()),
     };
+    let recorded_by = state.ranks.get(Field::RecordingUrl);
     let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
+    let noted = Noted::of(context.rules.recordings, &mut state, (change, arrived), recorded_by);
     let applied = Applied { id: state.id, created: stored.is_none() };
-    if changed || applied.created {
+    if changed || applied.created || noted.changes_call() {
         settle(tx, context, origin, external_id, stored, state, stamps).await?;
     }
+    noted.write(tx, context, origin, applied.id).await?;
     Ok(applied)
 }
 

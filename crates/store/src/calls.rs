@@ -1,15 +1,17 @@
 //! Calls: as clients read them, and as the next message is merged into them.
 
 use model::{
-    AssistantId, AssistantRef, Call, CallId, CallState, CallStatus, Completion, Cursor, Direction, Fired,
-    Message, OrgId, Page, Phone, Platform, Ranks, SourceId, Stamp, Transfer, Urgency, id::kind,
+    AssistantId, AssistantRef, Call, CallId, CallRecording, CallState, CallStatus, Completion, Cursor,
+    Direction, Fired, Message, OrgId, Page, Phone, Platform, Ranks, RecordingLinks, SourceId, Stamp,
+    Transfer, Urgency, id::kind,
 };
 use serde::Serialize;
 
 use crate::{
-    OrgStore, Result,
+    OrgStore, RecordingDetail, Result,
     json::{Object, Row, Rows},
     list::ListQuery,
+    recordings,
     search::{self, Hit},
     tx::Tx,
     value::{Cells, Value, params},
@@ -48,31 +50,41 @@ pub struct CallDetail {
     pub call: Call,
     /// The conversation turn by turn; null where the platform gave none.
     pub messages: Option<Vec<Message>>,
+    /// Its recordings that this server keeps, or will.
+    pub recordings: Vec<RecordingDetail>,
 }
 
 /// In the order of [`write()`].
 const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
-     c.recording_url, c.transfer_status, c.started_at, c.ended_at, c.assistant_id, c.contact_id, c.created_at, \
+     c.recording_state, c.recording_url, c.transfer_status, c.started_at, c.ended_at, c.assistant_id, c.contact_id, c.created_at, \
      c.caller_email, c.intent, c.urgency, c.direction, c.source, c.external_id, c.ended_reason, c.updated_at";
 
 /// What of a call is also looked at while it is written.
 struct Written<'r> {
     created_at: Stamp,
     updated_at: Stamp,
+    /// What we have of its recordings.
+    recording: Option<CallRecording>,
     /// The texts that a search looks through.
     texts: [(&'static str, Option<&'r str>); 6],
 }
 
 /// Writes a row as a [`Call`], whose object is not ended yet.
-fn write<'r>(row: &mut Cells<'r>, json: &mut Object<'_>) -> Result<Written<'r>> {
-    json.id::<kind::Call>("id", row)?;
+fn write<'r>(
+    row: &mut Cells<'r>,
+    json: &mut Object<'_>,
+    links: Option<&RecordingLinks>,
+) -> Result<Written<'r>> {
+    let id = json.id::<kind::Call>("id", row)?;
     let phone = json.text_of("caller_phone", row)?;
     let name = json.text_of("caller_name", row)?;
     json.text("status", row)?;
     json.number("duration_seconds", row)?;
     let summary = json.text_of("summary", row)?;
     let transcript = json.text_of("transcript", row)?;
-    let recording_url = json.text_of("recording_url", row)?;
+    let recording =
+        row.get::<Option<i64>>()?.and_then(CallRecording::from_number).filter(|_| links.is_some());
+    let is_available = recordings::write_url(row, json, (id, recording), links)?;
     json.text("transfer_status", row)?;
     json.time("started_at", row)?;
     json.time("ended_at", row)?;
@@ -86,7 +98,7 @@ fn write<'r>(row: &mut Cells<'r>, json: &mut Object<'_>) -> Result<Written<'r>> 
     json.text("source", row)?;
     json.text("external_id", row)?;
     json.text("ended_reason", row)?;
-    json.value("recording_available", &recording_url.is_some())?;
+    json.value("recording_available", &is_available)?;
     let updated_at = json.stamp("updated_at", row)?;
     let texts = [
         ("caller_name", name),
@@ -96,31 +108,34 @@ fn write<'r>(row: &mut Cells<'r>, json: &mut Object<'_>) -> Result<Written<'r>> 
         ("summary", summary),
         ("transcript", transcript),
     ];
-    Ok(Written { created_at, updated_at, texts })
+    Ok(Written { created_at, updated_at, recording, texts })
 }
 
 impl OrgStore {
     /// A call with its conversation ([`CallDetail`]), if the organization has it.
     pub async fn get_call(&self, id: CallId) -> Result<Option<Row>> {
-        let org = self.org;
-        self.store.peek(move |tx| Box::pin(async move { detail(tx, org, id).await })).await
+        let (org, links) = (self.org, self.store.recording_links().cloned());
+        self.store.peek(move |tx| Box::pin(async move { detail(tx, org, id, links.as_deref()).await })).await
     }
 
     /// Calls ([`ListedCall`]), newest first.
     pub async fn list_calls(&self, list: ListCalls) -> Result<Rows> {
-        let org = self.org;
+        let (org, links) = (self.org, self.store.recording_links().cloned());
         if list.search.is_some() {
             // How many calls have a common word has no bound.
-            return self.store.read(move |tx| Box::pin(async move { find(tx, org, &list).await })).await;
+            let find = self
+                .store
+                .read(move |tx| Box::pin(async move { find(tx, org, &list, links.as_deref()).await }));
+            return find.await;
         }
-        self.store.peek(move |tx| Box::pin(async move { find(tx, org, &list).await })).await
+        self.store.peek(move |tx| Box::pin(async move { find(tx, org, &list, links.as_deref()).await })).await
     }
 }
 
 /// What a call with its texts usually takes, in bytes.
 const LIKELY_BYTES: usize = 2 << 10;
 
-async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls) -> Result<Rows> {
+async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls, links: Option<&RecordingLinks>) -> Result<Rows> {
     let dialect = tx.dialect();
     let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
     query.equals("status", list.status.map(CallStatus::as_str));
@@ -146,7 +161,7 @@ async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls) -> Result<Rows> {
             if count > 1 {
                 json.push(b',');
             }
-            last = Some(write_listed(row, list.search.as_deref(), &mut json)?);
+            last = Some(write_listed(row, list.search.as_deref(), links, &mut json)?);
         }
         Ok(())
     })
@@ -156,9 +171,14 @@ async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls) -> Result<Rows> {
     Ok(Rows { json, next })
 }
 
-fn write_listed(row: &mut Cells<'_>, search: Option<&str>, json: &mut Vec<u8>) -> Result<Stamp> {
+fn write_listed(
+    row: &mut Cells<'_>,
+    search: Option<&str>,
+    links: Option<&RecordingLinks>,
+    json: &mut Vec<u8>,
+) -> Result<Stamp> {
     let mut object = Object::begin(json);
-    let written = write(row, &mut object)?;
+    let written = write(row, &mut object, links)?;
     if let Some(search) = search {
         object.value("hits", &search::hits_in(written.texts, search))?;
     }
@@ -166,20 +186,31 @@ fn write_listed(row: &mut Cells<'_>, search: Option<&str>, json: &mut Vec<u8>) -
     Ok(written.created_at)
 }
 
-pub(crate) async fn detail(tx: &mut Tx<'_>, org: OrgId, id: CallId) -> Result<Option<Row>> {
+pub(crate) async fn detail(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    id: CallId,
+    links: Option<&RecordingLinks>,
+) -> Result<Option<Row>> {
     let sql = format!(
         "SELECT {COLUMNS}, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq \
          WHERE c.id = ?1 AND c.org_id = ?2"
     );
-    tx.first(&sql, params![id, org], |row| {
+    let read = |row: &mut Cells<'_>| {
         let mut json = Vec::with_capacity(2 * LIKELY_BYTES);
         let mut object = Object::begin(&mut json);
-        let version = write(row, &mut object)?.updated_at;
+        let Written { updated_at, recording, .. } = write(row, &mut object, links)?;
         object.raw("messages", row)?;
-        object.end();
-        Ok(Row { json, version })
-    })
-    .await
+        Ok((Row { json, version: updated_at }, recording))
+    };
+    let Some((mut row, recording)) = tx.first(&sql, params![id, org], read).await? else { return Ok(None) };
+    match links.filter(|_| recording.is_some()) {
+        Some(links) => recordings::write_of_call(tx, (org, id), links, &mut row.json).await?,
+        // Most calls have none, and cost no second look.
+        None => Object::resume(&mut row.json).value("recordings", &[(); 0])?,
+    }
+    Object::resume(&mut row.json).end();
+    Ok(Some(row))
 }
 
 /// A call as the next message finds it.
@@ -195,7 +226,7 @@ const STATE: &str = "c.seq, c.id, c.status, c.ended_reason, c.caller_phone, c.ca
      c.recording_url, c.transfer_status, c.transfer_destination, c.transfer_reason, c.transferred_at, \
      c.assistant_external_id, c.intent, c.urgency, c.captured, c.carrier_id, c.ranks, c.completion, c.transfer, \
      c.contact_id, c.lead_id, c.spam, c.completion_due_at, c.completed_fired_at, c.transferred_fired_at, \
-     c.assistant_id, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq";
+     c.assistant_id, c.recording_state, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq";
 
 fn read_stored(row: &mut Cells<'_>) -> Result<Stored> {
     let seq = row.get()?;
@@ -233,6 +264,7 @@ fn read_stored(row: &mut Cells<'_>) -> Result<Stored> {
     state.fired =
         Fired { completion_due_at: row.get()?, completed_at: row.get()?, transferred_at: row.get()? };
     let assistant_id = row.get()?;
+    state.recording = row.get::<Option<i64>>()?.and_then(CallRecording::from_number);
     state.facts.messages = row.json_or_null("messages")?;
     Ok(Stored { seq, state, assistant_id })
 }
@@ -272,15 +304,15 @@ pub(crate) async fn insert(
     let texts = Texts::of(state);
     let mut values = values(org, state, beside, &texts);
     let (source, platform) = source;
-    values.extend_from_slice(params![source, platform.as_str(), external_id]);
+    values.extend_from_slice(params![source, platform.as_str(), external_id, recording_of(state)]);
     let sql = "INSERT INTO calls (id, org_id, status, ended_reason, caller_phone, caller_address, caller_name, \
              caller_email, direction, started_at, ended_at, duration_seconds, summary, transcript, recording_url, \
              transfer_status, transfer_destination, transfer_reason, transferred_at, assistant_external_id, intent, \
              urgency, captured, carrier_id, ranks, completion, transfer, contact_id, lead_id, completion_due_at, \
              completed_fired_at, transferred_fired_at, assistant_id, updated_at, created_at, source_id, source, \
-             external_id, spam, tags) \
+             external_id, recording_state, spam, tags) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
-             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?34, ?35, ?36, ?37, FALSE, '[]')";
+             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?34, ?35, ?36, ?37, ?38, FALSE, '[]')";
     tx.insert_numbered(sql, &values).await
 }
 
@@ -293,9 +325,15 @@ pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, state: &CallState, besid
              transfer_destination = ?17, transfer_reason = ?18, transferred_at = ?19, assistant_external_id = ?20, \
              intent = ?21, urgency = ?22, captured = ?23, carrier_id = ?24, ranks = ?25, completion = ?26, \
              transfer = ?27, contact_id = ?28, lead_id = ?29, completion_due_at = ?30, completed_fired_at = ?31, \
-             transferred_fired_at = ?32, assistant_id = ?33, updated_at = ?34 \
+             transferred_fired_at = ?32, assistant_id = ?33, updated_at = ?34, recording_state = ?35 \
          WHERE id = ?1 AND org_id = ?2";
-    tx.execute(sql, &values(org, state, beside, &texts)).await.map(drop)
+    let mut values = values(org, state, beside, &texts);
+    values.push(recording_of(state).into());
+    tx.execute(sql, &values).await.map(drop)
+}
+
+fn recording_of(state: &CallState) -> Option<i64> {
+    state.recording.map(|recording| recording as i64)
 }
 
 /// What is made into text to be stored.

@@ -3,7 +3,7 @@
 use model::{CallId, Change, InboxId, OrgId, Place, PlacedPage, SourceId, Time};
 
 use crate::{
-    AnswerSummary, OrgStore, Placed, Received, Result, answers,
+    AnswerSummary, OrgStore, Placed, Received, Result, StoredObject, answers,
     list::ListQuery,
     tx::Tx,
     value::{Cells, params},
@@ -25,6 +25,8 @@ pub struct Incoming {
     pub fingerprint: [u8; 16],
     /// What the connector made of it.
     pub reading: Reading,
+    /// The recording that it brought, which was taken out of its body and is in the object store.
+    pub recording: Option<StoredObject>,
 }
 
 /// What a connector made of a message.

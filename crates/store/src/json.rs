@@ -39,6 +39,11 @@ impl<'o> Object<'o> {
         Self { out }
     }
 
+    /// Goes on with an object that was begun and is not ended.
+    pub(crate) fn resume(out: &'o mut Vec<u8>) -> Self {
+        Self { out }
+    }
+
     /// Ends it.
     pub(crate) fn end(self) {
         self.out.push(b'}');
@@ -74,8 +79,8 @@ impl<'o> Object<'o> {
         self.value(name, &number)
     }
 
-    /// An id, or null.
-    pub(crate) fn id<K>(&mut self, name: &'static str, row: &mut Cells<'_>) -> Result<()>
+    /// An id, or null, which is also returned.
+    pub(crate) fn id<K>(&mut self, name: &'static str, row: &mut Cells<'_>) -> Result<Option<Id<K>>>
     where
         Option<Id<K>>: Column,
     {
@@ -91,7 +96,7 @@ impl<'o> Object<'o> {
             }
             None => self.null(),
         }
-        Ok(())
+        Ok(id)
     }
 
     /// A time, or null.

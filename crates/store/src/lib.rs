@@ -29,6 +29,10 @@ mod migrate;
 pub mod outbox;
 mod postgres;
 mod recent;
+mod recording_notes;
+mod recording_objects;
+mod recording_queue;
+mod recordings;
 mod reprocess;
 mod samples;
 mod search;
@@ -42,9 +46,14 @@ mod tx;
 mod value;
 mod webhooks;
 
-use std::{path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
 
-use model::{Clock, IdGen, OrgId, SourceId};
+use model::{Clock, IdGen, OrgId, RecordingLinks, SourceId};
+use tokio::sync::Notify;
 
 pub use crate::{
     accept::{Decision, OrgSettings, Received, Rules, Situation, Written},
@@ -68,6 +77,8 @@ pub use crate::{
     leads::ListLeads,
     list::{Listed, Placed},
     outbox::Outbox,
+    recording_queue::{Fetch, Fetched},
+    recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, StoredObject},
     reprocess::{MessageRange, Reread},
     samples::ToldSample,
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
@@ -116,6 +127,8 @@ struct Inner {
     outbox: Arc<Outbox>,
     keys: Recent<String, KeyRecord>,
     sources: Recent<SourceId, Source>,
+    links: OnceLock<Arc<RecordingLinks>>,
+    recordings_due: Notify,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
 }
@@ -161,6 +174,8 @@ impl Store {
             outbox: Arc::default(),
             keys: Recent::default(),
             sources: Recent::default(),
+            links: OnceLock::new(),
+            recordings_due: Notify::new(),
             clock,
             ids,
         })))

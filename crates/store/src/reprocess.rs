@@ -50,12 +50,16 @@ impl OrgStore {
     pub async fn reapply(&self, source: &Source, message: Reread, rules: Rules) -> Result<Received> {
         let origin = Origin { source: source.id, platform: source.platform };
         let asked = Arc::new((self.context(rules), message));
-        self.store
+        let done = asked.clone();
+        let received = self
+            .store
             .write_repeatable(move |tx| {
                 let asked = asked.clone();
                 Box::pin(async move { reapply(tx, &asked.0, origin, &asked.1).await })
             })
-            .await
+            .await?;
+        self.store.wake_for(&done.0);
+        Ok(received)
     }
 
     /// The places of messages, the oldest first.
@@ -97,7 +101,7 @@ async fn reapply(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &R
                 let mut stamps = Stamps::take(tx, context.org, context.now).await?;
                 let id = first.external_id.as_str();
                 let call = calls::by_external_id(tx, context.org, origin.source, id).await?;
-                apply_or_undo(tx, context, origin, (first, rest), call, &mut stamps).await?
+                apply_or_undo(tx, context, origin, ((first, rest), None), call, &mut stamps).await?
             }
             None => Received { outcome: Outcome::Ignored, reason: None, call_id: None },
         },

@@ -106,6 +106,7 @@ async fn look_around<'a>(
         appointments,
         org: settings,
         completion_wait: context.rules.completion_wait,
+        links: context.links.as_deref(),
         now: context.now,
         ids: &*context.ids,
     })

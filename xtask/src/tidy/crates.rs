@@ -10,6 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["model"],
     &["connectors", "store"],
     &["ingest", "delivery"],
+    &["recordings"],
     &["api", "dashboard"],
     &["inboundflow"],
     &["xtask"],
@@ -19,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
 const CONFINED: &[Confined] = &[
     Confined {
         libraries: &["axum", "axum-extra"],
-        barred: |name| ["model", "connectors", "store", "ingest", "delivery"].contains(&name),
+        barred: |name| ["model", "connectors", "store", "ingest", "delivery", "recordings"].contains(&name),
         instead: "HTTP handlers belong to api",
     },
     Confined {

@@ -14,6 +14,7 @@ mod exchange;
 mod idempotency;
 pub(crate) mod leads;
 pub(crate) mod preview;
+pub(crate) mod recordings;
 pub(crate) mod source_events;
 mod source_events_body;
 pub(crate) mod sources;

@@ -1,7 +1,7 @@
 //! The bodies of `/v1/sources`: what is asked of a source, and how one is shown.
 
 use delivery::guard::Target;
-use model::{Platform, SourceId, Stamp, Time};
+use model::{Platform, RecordingSettings, SourceId, Stamp, Time};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 use store::{ListedSource, Source, SourceChange};
@@ -60,7 +60,8 @@ pub(crate) struct NewSourceBody {
     #[schema(max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
     pub secret: Option<String>,
     /// How the platform signs, where that can be chosen; `answers.url`, the address that answers what the platform asks; and
-    /// for `custom` the mapping of its messages.
+    /// for `custom` the mapping of its messages. For all of them, `recordings` may say that recordings are not fetched
+    /// (`fetch`: false), or after how many days they are deleted (`keep_days`).
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Value>,
 }
@@ -217,7 +218,9 @@ pub(crate) fn check_settings(platform: Platform, settings: &Value) -> Result<(),
         return Err(wrong("settings", "must be an object"));
     }
     match connectors::connector(platform) {
-        Some(connector) => connector.check_settings(settings).map_err(|why| wrong("settings", &why))?,
+        Some(connector) => RecordingSettings::split(settings)
+            .and_then(|(_, rest)| connector.check_settings(&rest))
+            .map_err(|why| wrong("settings", &why))?,
         None => return Err(wrong("platform", "has no webhooks")),
     }
     let Some(url) = connectors::answers_url(settings) else { return Ok(()) };

@@ -335,6 +335,7 @@ fn over(base: Facts, own: Facts) -> Facts {
         summary: own.summary.or(base.summary),
         transcript: own.transcript.or(base.transcript),
         messages: own.messages.or(base.messages),
+        recordings: if own.recording_url.is_some() { own.recordings } else { base.recordings },
         recording_url: own.recording_url.or(base.recording_url),
         transfer_status: own.transfer_status.or(base.transfer_status),
         transfer_destination: own.transfer_destination.or(base.transfer_destination),

@@ -63,6 +63,10 @@ impl Connector for ElevenLabs {
         Ok(Parsed { event, event_id: None, external_id: Some(external_id), changes: vec![change] })
     }
 
+    fn brings_recordings(&self) -> bool {
+        true
+    }
+
     fn large_body(&self, secrets: &Secrets<'_>, headers: &HeaderMap) -> Option<Box<dyn LargeBody>> {
         Some(Box::new(audio::AudioBody::new(proof::Proof::begin(secrets, headers))))
     }

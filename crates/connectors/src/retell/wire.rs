@@ -1,6 +1,6 @@
 //! Retell's call object, field by field (docs.retellai.com, Webhook Overview and Get Call).
 
-use model::{AssistantRef, CallStatus, Direction, Facts, Message, Phone, Role};
+use model::{AssistantRef, CallStatus, Direction, Facts, Message, Phone, RecordedAt, Role, Variant};
 use serde_json::Value;
 
 use super::status;
@@ -47,6 +47,7 @@ pub(super) fn ended(call: &Value) -> Facts {
         transcript: read::text(&call["transcript"]),
         // The scrubbed ones are all there is where the account keeps no personal data.
         recording_url: read::first_url([&call["recording_url"], &call["scrubbed_recording_url"]]),
+        recordings: stereo(call),
         transfer_status: transfer_status.map(Into::into),
         transfer_destination: destination(&call["transfer_destination"]),
         messages,
@@ -54,6 +55,13 @@ pub(super) fn ended(call: &Value) -> Facts {
         ended_reason,
         ..common(call)
     }
+}
+
+/// The recording with each side in a channel.
+fn stereo(call: &Value) -> Vec<RecordedAt> {
+    let places = [&call["recording_multi_channel_url"], &call["scrubbed_recording_multi_channel_url"]];
+    let url = read::first_url(places);
+    url.into_iter().map(|url| RecordedAt { variant: Variant::Stereo, url }).collect()
 }
 
 pub(super) fn analyzed(call: &Value) -> Facts {

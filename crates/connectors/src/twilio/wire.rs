@@ -2,7 +2,7 @@
 //! `<Number>`, the `action` of `<Dial>`, RecordingStatusCallback).
 
 use jiff::fmt::rfc2822::DateTimeParser;
-use model::{AssistantRef, CallStatus, Direction, Facts, Phone, Time, Transfer};
+use model::{AssistantRef, CallStatus, Direction, Facts, Phone, RecordedAt, Time, Transfer, Variant};
 use serde_json::Value;
 
 use super::status;
@@ -28,7 +28,11 @@ pub(super) fn recorded_at(parameters: &Value) -> Option<Time> {
 
 /// The recording's address as Twilio writes it: there is WAV, and MP3 with `.mp3` behind it. Its length is no call's.
 pub(super) fn recording(parameters: &Value) -> Facts {
-    Facts { recording_url: read::first_url([&parameters["RecordingUrl"]]), ..Facts::default() }
+    let recording_url = read::first_url([&parameters["RecordingUrl"]]);
+    let is_stereo = read::number(&parameters["RecordingChannels"]).is_some_and(|channels| channels > 1.0);
+    let stereo = recording_url.clone().filter(|_| is_stereo);
+    let recordings = stereo.into_iter().map(|url| RecordedAt { variant: Variant::Stereo, url }).collect();
+    Facts { recording_url, recordings, ..Facts::default() }
 }
 
 /// A callback about a call's first leg, and how far it says that a transfer has come.
@@ -97,6 +101,7 @@ fn common(parameters: &Value) -> Facts {
         caller_name: read::text(&parameters["CallerName"]).filter(|_| direction == Some(Direction::Inbound)),
         direction,
         recording_url: recording(parameters).recording_url,
+        recordings: recording(parameters).recordings,
         // Twilio knows no assistants, but each has a number of its own.
         assistant: read::text(ours).map(|external_id| AssistantRef { external_id, name: None }),
         carrier_id: read::text(&parameters["CallSid"]),

@@ -1,7 +1,9 @@
 //! Vapi's server messages, field by field (docs.vapi.ai, Server Events; the schemas `ServerMessage*` of its OpenAPI
 //! document; and what its bodies hold beyond those).
 
-use model::{AssistantRef, CallStatus, Direction, Facts, Message, Phone, Role, Transfer};
+use model::{
+    AssistantRef, CallStatus, Direction, Facts, Message, Phone, RecordedAt, Role, Transfer, Variant,
+};
 use serde_json::{Map, Value};
 
 use super::status;
@@ -68,6 +70,7 @@ pub(super) fn report(message: &Value) -> (Facts, Transfer) {
         summary: read::first_text([&analysis["summary"], &message["summary"]]),
         transcript: read::first_text([&artifact["transcript"], &message["transcript"]]),
         recording_url: recording_url(message),
+        recordings: recordings(message),
         messages,
         transfer_reason,
         captured,
@@ -144,6 +147,27 @@ fn recording_url(message: &Value) -> Option<String> {
         &artifact["recordingUrl"],
         &message["recordingUrl"],
     ])
+}
+
+/// The recording's other variants, signed addresses first here too.
+fn recordings(message: &Value) -> Vec<RecordedAt> {
+    let artifact = &message["artifact"];
+    let (recording, mono) = (&artifact["recording"], &artifact["recording"]["mono"]);
+    let stereo = [
+        &artifact["presignedStereoUrl"],
+        &message["presignedStereoUrl"],
+        &recording["stereoUrl"],
+        &artifact["stereoRecordingUrl"],
+        &message["stereoRecordingUrl"],
+    ];
+    let caller = [&artifact["presignedCustomerUrl"], &mono["customerUrl"]];
+    let assistant = [&artifact["presignedAssistantUrl"], &mono["assistantUrl"]];
+    let each = [
+        (Variant::Stereo, read::first_url(stereo)),
+        (Variant::Caller, read::first_url(caller)),
+        (Variant::Assistant, read::first_url(assistant)),
+    ];
+    each.into_iter().filter_map(|(variant, url)| Some(RecordedAt { variant, url: url? })).collect()
 }
 
 /// What the analysis filled in: `structuredData`, and the results of the newer structured outputs under their names.

@@ -1,7 +1,9 @@
 //! Retell: what its messages say.
 
 use connectors::Parsed;
-use model::{CallStatus, Completion, Direction, Platform, Role, Stage, Time, Transfer, Urgency};
+use model::{
+    CallStatus, Completion, Direction, Platform, RecordedAt, Role, Stage, Time, Transfer, Urgency, Variant,
+};
 use serde_json::{Value, json};
 
 use super::{Fixture, change, fixture, fixtures, tools};
@@ -42,6 +44,8 @@ fn an_ended_call_waits_for_its_analysis() {
     assert_eq!(facts.caller_phone.map(|phone| phone.to_string()).as_deref(), Some("+14155550143"));
     assert_eq!(facts.ended_reason.as_deref(), Some("user_hangup"));
     assert_eq!(facts.recording_url.as_deref(), Some("https://retell.example/call_155/recording.wav"));
+    let url = "https://retell.example/call_155/recording_multichannel.wav".to_owned();
+    assert_eq!(facts.recordings, [RecordedAt { variant: Variant::Stereo, url }]);
     assert_eq!((facts.summary, facts.captured, facts.transfer_status), (None, None, None));
 }
 

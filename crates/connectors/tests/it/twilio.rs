@@ -2,7 +2,9 @@
 
 use connectors::{Parsed, Rejection, Request, Secrets};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use model::{CallStatus, Change, Completion, Direction, Platform, Stage, Time, Transfer};
+use model::{
+    CallStatus, Change, Completion, Direction, Platform, RecordedAt, Stage, Time, Transfer, Variant,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use url::form_urlencoded::{self, Serializer};
@@ -223,6 +225,9 @@ fn a_recording_comes_by_itself() {
         url.starts_with("https://twilio.example/") && url.ends_with("/RE00000000000000000000000000000155")
     );
     assert_eq!((facts.status, facts.duration_seconds), (None, None));
+    assert_eq!(facts.recordings, [RecordedAt { variant: Variant::Stereo, url }], "it has two channels");
+    let mono = parse(&replaced(RECORDING, &[("RecordingChannels", "1")]));
+    assert_eq!(mono.changes[0].facts.recordings, []);
     for word in ["in-progress", "absent", "failed"] {
         let parsed = parse(&replaced(RECORDING, &[("RecordingStatus", word)]));
         assert_eq!((&*parsed.event, parsed.changes.len()), ("recording", 0), "{word}");

@@ -2,7 +2,8 @@
 
 use connectors::Parsed;
 use model::{
-    AssistantRef, CallStatus, Completion, Direction, Platform, Role, Stage, Time, Transfer, Urgency,
+    AssistantRef, CallStatus, Completion, Direction, Platform, RecordedAt, Role, Stage, Time, Transfer,
+    Urgency, Variant,
 };
 use serde_json::{Value, json};
 
@@ -43,6 +44,12 @@ fn a_report_tells_everything_about_an_inbound_call() {
     assert_eq!(facts.ended_at, time("2026-02-24T13:00:18.500Z"));
     assert_eq!(facts.duration_seconds, Some(19), "half a second is rounded up");
     assert_eq!(facts.recording_url.as_deref(), Some("https://storage.vapi.example/0d3c1f52-mono.wav"));
+    let recordings = [(Variant::Stereo, "stereo"), (Variant::Caller, "c"), (Variant::Assistant, "a")];
+    let recordings = recordings.map(|(variant, name)| RecordedAt {
+        variant,
+        url: format!("https://storage.vapi.example/0d3c1f52-{name}.wav"),
+    });
+    assert_eq!(facts.recordings, recordings);
     assert_eq!(facts.carrier_id.as_deref(), Some("CA00000000000000000000000000000155"));
     let assistant = AssistantRef {
         external_id: "5e9a7d1c-77c4-4a0f-8a55-2f1f9b3b6c01".into(),

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, bail};
 use delivery::guard::Target;
 use ingest::{Batch, Ingest, Rejected, Reprocessed};
-use model::{InboxId, OrgId, PlacedPage, Platform, SourceId, Time};
+use model::{InboxId, OrgId, PlacedPage, Platform, RecordingSettings, SourceId, Time};
 use serde_json::{Value, json};
 use store::{
     AnswerSummary, ListMessages, ListedSource, MessageRange, NewSource, Outcome, Rotation, Source,
@@ -295,7 +295,8 @@ fn read_settings(platform: Platform, path: &Path) -> anyhow::Result<Value> {
     let connector = connectors::connector(platform).context("--platform: has no webhooks")?;
     let text = read_file(path).context("--settings-file")?;
     let settings = serde_json::from_str(&text).context("--settings-file: is not JSON")?;
-    connector.check_settings(&settings).map_err(|why| anyhow::anyhow!("--settings-file: {why}"))?;
+    let checked = RecordingSettings::split(&settings).and_then(|(_, rest)| connector.check_settings(&rest));
+    checked.map_err(|why| anyhow::anyhow!("--settings-file: {why}"))?;
     if let Some(url) = connectors::answers_url(&settings) {
         Target::shape(url).context("--settings-file: settings.answers.url")?;
     }

@@ -82,7 +82,8 @@ fn a_call_is_created_once_and_then_updated_by_its_external_id() {
                 "ok": true
               }
             }
-          ]
+          ],
+          "recordings": []
         }
         "#);
         assert_eq!(receiver.take_events(), ["call.completed", "lead.created"]);

@@ -49,9 +49,9 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         x-content-type-options: nosniff
         cache-control: private, no-cache
         vary: accept-encoding
-        content-length: 737
+        content-length: 753
 
-        {"data":{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","messages":null},"meta":{"request_id":"req_00000000000070008000000000000034","timestamp":"2026-02-24T21:00:00.000Z"}}
+        {"data":{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","messages":null,"recordings":[]},"meta":{"request_id":"req_00000000000070008000000000000034","timestamp":"2026-02-24T21:00:00.000Z"}}
         "#);
         assert_snapshot!(client.get("/v1/calls").await.shown(), @r#"
         200 OK
@@ -83,9 +83,9 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         x-content-type-options: nosniff
         cache-control: private, no-cache
         vary: accept-encoding
-        content-length: 737
+        content-length: 753
 
-        {"data":{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","messages":null},"meta":{"request_id":"req_0000000000007000800000000000003b","timestamp":"2026-02-24T21:00:00.000Z"}}
+        {"data":{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","messages":null,"recordings":[]},"meta":{"request_id":"req_0000000000007000800000000000003b","timestamp":"2026-02-24T21:00:00.000Z"}}
         "#);
         assert_snapshot!(client.get("/v1/contacts").await.shown(), @r#"
         200 OK

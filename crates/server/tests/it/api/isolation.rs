@@ -30,6 +30,8 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/calls", Row::List),
         ("POST /v1/calls", Row::Write(same_name)),
         ("GET /v1/calls/{id}", Row::Record("calls")),
+        ("GET /v1/calls/{id}/recording", Row::Record("calls")),
+        ("GET /recordings/{call_id}/{variant}", Row::Open),
         ("GET /v1/contacts", Row::List),
         ("GET /v1/contacts/{id}", Row::Record("contacts")),
         ("GET /v1/leads", Row::List),

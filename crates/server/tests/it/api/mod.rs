@@ -3,6 +3,8 @@
 #![expect(clippy::too_many_lines, reason = "an inline snapshot is as long as what it shows")]
 
 mod answers;
+mod audio;
+mod bucket;
 mod calls;
 mod deliveries;
 mod endpoints;
@@ -19,6 +21,8 @@ mod orders;
 mod paging;
 pub(crate) mod platforms;
 mod poison;
+mod recordings;
+mod recordings_in_time;
 mod refusals;
 mod retries;
 mod schemathesis;

@@ -48,6 +48,7 @@ fn message(app: &TestApp, number: usize, external_id: &str, completion: Completi
             external_id: Some(external_id),
             changes: vec![change],
         },
+        recording: None,
     }
 }
 

@@ -46,6 +46,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     read: GET /v1/assistants
     read: GET /v1/calls
     read: GET /v1/calls/{id}
+    read: GET /v1/calls/{id}/recording
     read: GET /v1/contacts
     read: GET /v1/contacts/{id}
     read: GET /v1/event-types

@@ -60,7 +60,11 @@ async fn every_option_can_stand_in_the_file() {
     let all = "listen = \"127.0.0.1:0\"\ndata_dir = \"there\"\npublic_url = \"https://calls.example.com/\"\n\
          [delivery]\nallow_targets = [\"10.0.0.0/8\", \"hooks.internal\"]\nschedule = \"1s,5s\"\n\
          timeout_seconds = 10\n[rate_limit]\nper_minute = 7\nfailures_per_minute = 5\n\
-         [ingest]\ncompletion_wait_seconds = 1\n";
+         [ingest]\ncompletion_wait_seconds = 1\n\
+         [recordings]\nfetch = true\nstore = \"s3://recordings/of/calls\"\nkeep_days = 90\nat_once = 2\n\
+         max_megabytes = 64\nlink_days = 1\n\
+         [recordings.options]\naws_region = \"eu-central-1\"\naws_access_key_id = \"155\"\n\
+         aws_secret_access_key = \"x\"\n";
     fs::write(home.path().join("inboundflow.toml"), all).expect("a file");
     let server = Server::spawn(home.command(&[])).await;
     let org = home.json(&ORG)["id"].as_str().expect("an id").to_owned();
@@ -71,6 +75,17 @@ async fn every_option_can_stand_in_the_file() {
     let source = home.json(&["source", "create", "--org", &org, "--platform", "vapi"]);
     let url = source["url"].as_str().expect("an address");
     assert!(url.starts_with("https://calls.example.com/ingest/vapi/"), "{url}");
+}
+
+#[tokio::test]
+async fn a_store_for_recordings_that_cannot_be_used_is_named() {
+    let home = Home::new(Kind::Sqlite).await;
+    for store in ["ftp://recordings", "memory:///", "recordings", "gs://"] {
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("INBOUNDFLOW_RECORDINGS__STORE", store);
+        let ran = super::server::Ran::of(command.output().expect("it starts"));
+        ran.assert_refused(&["recordings.store", store]);
+    }
 }
 
 #[tokio::test]
@@ -103,6 +118,8 @@ async fn the_environment_has_lists_schedules_and_other_peoples_variables() {
         ("INBOUNDFLOW_DELIVERY__ALLOW_TARGETS", "10.0.0.0/8, hooks.internal,fd00::/8"),
         ("INBOUNDFLOW_DELIVERY__ALLOW_TARGETS", ""),
         ("INBOUNDFLOW_RATE_LIMIT__PER_MINUTE", "600"),
+        ("INBOUNDFLOW_RECORDINGS__OPTIONS__AWS_ALLOW_HTTP", "true"),
+        ("INBOUNDFLOW_RECORDINGS__OPTIONS__AWS_ACCESS_KEY_ID", "155"),
         ("INBOUNDFLOW_TEST_POSTGRES", "postgres://somewhere/else"),
         ("INBOUNDFLOW_TEST_ANYTHING", "1"),
         ("INBOUNDFLOW_LOG", "debug"),
@@ -117,6 +134,8 @@ async fn the_environment_has_lists_schedules_and_other_peoples_variables() {
         ("INBOUNDFLOW_DELIVERY__SCHEDUL", "1s", ["schedul", "DELIVERY"]),
         ("INBOUNDFLOW_DELIVERY__TIMEOUT_SECONDS", "31", ["delivery.timeout_seconds", "30"]),
         ("INBOUNDFLOW_RATE_LIMIT__PER_MINUTE", "0", ["rate_limit.per_minute", "1"]),
+        ("INBOUNDFLOW_RECORDINGS__KEEP_DAYS", "0", ["recordings.keep_days", "fetch = false"]),
+        ("INBOUNDFLOW_RECORDINGS__AT_ONCE", "0", ["recordings.at_once", "64"]),
         ("INBOUNDFLOW_DATABASE_URL", "mysql://there", ["database_url", "postgres://"]),
     ] {
         run(name, value).assert_refused(&words);

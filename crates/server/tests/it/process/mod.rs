@@ -7,6 +7,7 @@ mod demo;
 mod drain;
 mod platforms;
 mod receiver;
+mod recordings;
 mod retries;
 mod scene;
 mod secrets;

@@ -67,6 +67,8 @@ impl Home {
         if let Some(url) = &self.database_url {
             command.env("INBOUNDFLOW_DATABASE_URL", url);
         }
+        // The calls are made up: there is nothing where their recordings are said to be.
+        command.env("INBOUNDFLOW_RECORDINGS__FETCH", "false");
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         command
     }
@@ -183,6 +185,14 @@ impl Server {
     /// Kills it as the kernel does when memory runs out (SIGKILL): it has no last word.
     pub(super) fn kill(&self) {
         lock(&self.child).kill().expect("it is ours");
+    }
+
+    /// The most memory that it had so far, in bytes (`VmHWM`, see proc(5)).
+    pub(super) fn peak_memory(&self) -> u64 {
+        let pid = lock(&self.child).id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+        1024 * line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
     }
 
     /// Sends a signal by name, such as `TERM`.

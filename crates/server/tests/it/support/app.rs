@@ -1,7 +1,7 @@
 //! The product as one value: requests go in without sockets, time passes when it is told to, and whoever leaves work
 //! undone fails.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use api::Streams;
 use axum::Router;
@@ -14,7 +14,10 @@ use model::{
     testing::{CountedIds, ManualClock},
 };
 use serde_json::Value;
-use store::{DeliveryState, Endpoint, ListDeliveries, NewEndpoint, NewKey, NewSource, OrgStore, Store};
+use store::{
+    DeliveryState, Endpoint, ListDeliveries, NewEndpoint, NewKey, NewSource, OrgStore, Recordings, Store,
+};
+use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
@@ -25,6 +28,9 @@ use super::{
 
 /// When every test begins.
 pub(crate) const START: &str = "2026-02-24T21:00:00Z";
+
+/// The address outside, where recordings are fetched.
+pub(crate) const PUBLIC_URL: &str = "https://calls.example.com";
 
 /// How long, in real time, work may take to settle.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,11 +44,13 @@ pub(crate) struct Setup {
     pub(crate) failures_per_minute: u32,
     /// When failed deliveries are tried again.
     pub(crate) schedule: Option<&'static str>,
+    /// Whether recordings are fetched.
+    pub(crate) recordings: Recordings,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { per_minute: 60, failures_per_minute: 30, schedule: None }
+        Self { per_minute: 60, failures_per_minute: 30, schedule: None, recordings: Recordings::Leave }
     }
 }
 
@@ -88,6 +96,8 @@ pub(crate) struct TestApp {
     stop: watch::Sender<bool>,
     worker: JoinHandle<()>,
     completer: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    _data: Option<TempDir>,
     // The last to be dropped: it takes the connections of the others with it.
     _database: Option<Database>,
 }
@@ -103,7 +113,14 @@ impl TestApp {
         config.delivery.schedule = setup.schedule.map(str::to_owned);
         // The tests' receivers are on this machine, which webhooks are otherwise kept away from.
         config.delivery.allow_targets = vec!["127.0.0.1/32".into()];
-        Self::run(world, clock, config, Some(database)).await
+        let data = tempfile::tempdir().expect("a folder");
+        config.data_dir = data.path().to_owned();
+        config.recordings.fetch = setup.recordings == Recordings::Fetch;
+        config.recordings.max_megabytes = 1;
+        if config.recordings.fetch {
+            config.public_url = Some(PUBLIC_URL.to_owned());
+        }
+        Self { _data: Some(data), ..Self::run(world, clock, config, Some(database)).await }
     }
 
     async fn run(world: World, clock: Arc<ManualClock>, config: Config, database: Option<Database>) -> Self {
@@ -111,6 +128,9 @@ impl TestApp {
         let url = config.database_url().expect("an address");
         let store = Store::open(&url, world.clock.clone(), world.ids.clone()).await.expect("a store");
         let app = app::build(&config, &world, store.clone()).expect("a configuration");
+        if config.recordings.fetch {
+            app::serve_recordings(&config, &world, &store, None).await.expect("a key");
+        }
         let (stop, stopped) = watch::channel(false);
         let ingest = app.state.ingest.clone();
         let streams = app.state.streams.clone();
@@ -123,8 +143,10 @@ impl TestApp {
             config,
             orgs: std::sync::Mutex::default(),
             stop,
-            worker: spawn(app.worker.run(stopped)),
+            worker: spawn(app.worker.run(stopped.clone())),
             completer: spawn(async move { ingest.run().await }),
+            keeper: spawn(app.keeper.run(stopped)),
+            _data: None,
             _database: database,
         }
     }
@@ -196,11 +218,42 @@ impl TestApp {
         {
             return Some(format!("a call waits to be told as completed since {due}"));
         }
+        if let Some(due) = self.recordings_due().await
+            && due <= now
+        {
+            return Some(format!("something is to be done for recordings since {due}"));
+        }
         let due = self.store.next_delivery_due().await.expect("a reading")?;
         if due <= now {
             return Some(format!("a delivery is due since {due}"));
         }
         self.undone(|state| state == DeliveryState::InFlight).await
+    }
+
+    /// When something is to be done for recordings; now, while something is being done.
+    async fn recordings_due(&self) -> Option<Time> {
+        if !self.config.recordings.fetch {
+            return None;
+        }
+        // Asked on both sides of the second question: what is taken up between two questions is in neither answer,
+        // and what is under way leaves something to be done.
+        let before = self.next_for_recordings().await;
+        if self.store.recordings_under_way().await.expect("a reading") > 0 {
+            return Some(self.now());
+        }
+        [before, self.next_for_recordings().await].into_iter().flatten().min()
+    }
+
+    async fn next_for_recordings(&self) -> Option<Time> {
+        let fetch = self.store.next_recording_due().await.expect("a reading");
+        let delete = self.store.next_object_due().await.expect("a reading");
+        let retire = self.store.next_retirement(None).await.expect("a reading");
+        [fetch, delete, retire].into_iter().flatten().min()
+    }
+
+    /// The folder that recordings are in.
+    pub(crate) fn recordings_folder(&self) -> PathBuf {
+        self.config.data_dir.join("recordings")
     }
 
     /// A delivery in one of some states.
@@ -225,6 +278,8 @@ impl TestApp {
         assert_eq!(undone, None, "a delivery is left undone");
         let waiting = self.store.next_completion_due().await.expect("a reading");
         assert_eq!(waiting, None, "a call still waits to be told as completed");
+        let fetch = self.store.next_recording_due().await.expect("a reading");
+        assert_eq!(fetch, None, "a recording still waits to be fetched");
         self.stop().await;
     }
 
@@ -233,6 +288,7 @@ impl TestApp {
         self.stop.send_replace(true);
         self.completer.abort();
         self.worker.await.expect("the worker ends well");
+        self.keeper.await.expect("the keeper ends well");
         let _ = self.completer.await;
     }
 }

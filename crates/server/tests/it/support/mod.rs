@@ -6,10 +6,12 @@ mod client;
 mod database;
 mod platform;
 mod receiver;
+mod storage;
 
 pub(crate) use self::{
-    app::{Org, Setup, TestApp, on_both, on_both_with, spawn},
+    app::{Org, PUBLIC_URL, Setup, TestApp, on_both, on_both_with, spawn},
     client::{Answer, Client},
     platform::{Signing, booking, booking_answered, content_type, report},
     receiver::{Got, Receiver, Reply},
+    storage::{Item, Storage, wav},
 };

@@ -1,0 +1,103 @@
+//! `/v1/calls/{id}/recording`, and the same by a signed link without a key.
+
+use axum::{extract::State, response::Response};
+use http::{HeaderMap, Method};
+use model::{LinkError, Variant, id::kind};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{
+    AppState,
+    auth::Caller,
+    error::{ApiError, Code},
+    extract::{PathId, Query, RecordingPath},
+    media, openapi,
+};
+
+/// Which of a call's recordings is asked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct GetRecording {
+    /// Only this variant; without it, the first that there is of `mono`, `stereo`, `caller` and `assistant`.
+    #[param(inline)]
+    variant: Option<Variant>,
+}
+
+/// Get a call's recording
+///
+/// The sound itself, in the format in which the platform had it. Parts of it are had with `Range`. While it is still
+/// being fetched from the platform, the answer is 503 with `Retry-After`.
+#[utoipa::path(get, path = "/v1/calls/{id}/recording", tag = "Calls",
+    params(("id" = String, Path, description = "The call's id.", format = Uuid), GetRecording),
+    responses(
+        (status = 200, description = "The recording.", body = String, content_type = "audio/*"),
+        (status = 206, description = "The part that was asked for.", body = String, content_type = "audio/*"),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 429, response = openapi::RateLimited),
+        (status = 503, response = openapi::Unavailable),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn get_recording(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(call): PathId<kind::Call>,
+    Query(query): Query<GetRecording>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let found = caller.store.get_recording(call, query.variant).await?;
+    media::answer(&state.vault, call, found, (&method, &headers)).await
+}
+
+/// What makes a link good.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Signature {
+    /// Until when it is good, in seconds since 1970.
+    expires: i64,
+    /// What proves that it is ours.
+    signature: String,
+}
+
+/// Get a call's recording by a link
+///
+/// The links that webhooks carry as `recording_url`: whoever has one may fetch the recording until it expires, without
+/// a key.
+#[utoipa::path(get, path = "/recordings/{call_id}/{variant}", tag = "Calls", security(()),
+    params(
+        ("call_id" = String, Path, description = "The call's id.", format = Uuid),
+        ("variant" = String, Path, description = "`mono`, `stereo`, `caller`, `assistant`, or `main` for the first of \
+            these that there is."),
+        Signature,
+    ),
+    responses(
+        (status = 200, description = "The recording.", body = String, content_type = "audio/*"),
+        (status = 206, description = "The part that was asked for.", body = String, content_type = "audio/*"),
+        (status = 400, response = openapi::BadRequest),
+        (status = 403, response = openapi::Forbidden),
+        (status = 404, response = openapi::NotFound),
+        (status = 503, response = openapi::Unavailable),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn get_recording_by_link(
+    State(state): State<AppState>,
+    path: RecordingPath,
+    Query(query): Query<Signature>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let forbidden = |why: &str| ApiError::new(Code::Forbidden, why);
+    let links = state.store.recording_links().ok_or_else(|| ApiError::not_found("recording"))?;
+    let proof = (query.expires, query.signature.as_str());
+    let variant =
+        links.check(path.call, &path.which, proof, state.clock.now()).map_err(|error| match error {
+            LinkError::Forged => forbidden("This link was not made here, or was changed"),
+            LinkError::Expired => forbidden("This link has expired"),
+        })?;
+    let found = state.store.find_recording(path.call, variant).await?;
+    media::answer(&state.vault, path.call, found, (&method, &headers)).await
+}

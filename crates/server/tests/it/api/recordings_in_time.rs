@@ -1,0 +1,167 @@
+//! What becomes of recordings in time: kept by rule, left where they are, fetched again, taken over.
+
+use std::time::Duration;
+
+use http::Method;
+use model::{Platform, RecordingState};
+use serde_json::{Value, json};
+use store::Fetched;
+use uuid::Uuid;
+
+use super::recordings::{fetching, files, only_call, org_with_call, path_of, recorded};
+use crate::support::{Item, Storage, on_both_with, wav};
+
+#[test]
+fn recordings_are_kept_as_long_as_the_source_says_and_then_gone() {
+    on_both_with(fetching(), async |app| {
+        let storage = Storage::start().await;
+        let url = storage.put("/a.wav", [Item::sound(&wav(1, 1))]);
+        let org = app.org("Harbor Plumbing").await;
+        let source = org.source_with(Platform::Vapi, json!({"recordings": {"keep_days": 30}})).await;
+        source.accept(app, &recorded("c", json!({ "recordingUrl": url }))).await;
+        let client = app.key(&org);
+        app.tick(Duration::from_secs(30 * 86_400 - 1)).await;
+        let path = path_of(&only_call(&client).await);
+        assert_eq!(client.get(&path).await.status, 200);
+        assert_eq!(files(&app.recordings_folder()).len(), 1);
+
+        app.tick(Duration::from_secs(1)).await;
+        let gone = client.get(&path).await;
+        assert_eq!(gone.error(), "404 not_found: The recording was deleted");
+        assert_eq!(files(&app.recordings_folder()), Vec::<String>::new());
+        let call = only_call(&client).await;
+        assert_eq!((&call["recording_url"], &call["recording_available"]), (&Value::Null, &json!(false)));
+
+        // The platform tells of it again, at another address.
+        storage.asked();
+        let again = storage.put("/b.wav", [Item::sound(&wav(1, 1))]);
+        let later = recorded("c", json!({ "recordingUrl": again })).replace("1771966800000", "1771966900000");
+        source.accept(app, &later).await;
+        assert_eq!(storage.asked(), Vec::<String>::new(), "what was deleted is not fetched again");
+        assert_eq!(client.get(&path).await.status, 404);
+    });
+}
+
+#[test]
+fn a_source_can_leave_its_recordings_where_they_are() {
+    on_both_with(fetching(), async |app| {
+        let storage = Storage::start().await;
+        let url = storage.put("/a.wav", [Item::sound(&wav(1, 1))]);
+        let org = app.org("Harbor Plumbing").await;
+        let source = org.source_with(Platform::Vapi, json!({"recordings": {"fetch": false}})).await;
+        source.accept(app, &recorded("c", json!({ "recordingUrl": url }))).await;
+        let client = app.key(&org);
+        let call = only_call(&client).await;
+        assert_eq!((&call["recording_url"], &call["recordings"]), (&json!(url), &json!([])));
+        let path = format!("/v1/calls/{}/recording", call["id"].as_str().expect("an id"));
+        assert_eq!(client.get(&path).await.error(), "404 not_found: There is no such recording");
+        // Neither is what a client writes: it keeps its recordings itself.
+        let written = client.write_call(json!({"external_id": "w", "recording_url": url})).await;
+        assert_eq!(written["recording_url"], url);
+        assert_eq!(storage.asked(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_was_given_up_is_fetched_when_it_is_asked_for_again() {
+    on_both_with(fetching(), async |app| {
+        let storage = Storage::start().await;
+        let sound = wav(1, 1);
+        let missing = std::iter::repeat_n(Item::status(404), 5);
+        let url = storage.put("/a.wav", missing.chain([Item::sound(&sound)]));
+        let org = org_with_call(app, &url).await;
+        for seconds in [10, 60, 300, 1800, 86_400] {
+            app.tick(Duration::from_secs(seconds)).await;
+        }
+        assert_eq!(storage.asked().len(), 5);
+        let client = app.key(&org);
+        let call = only_call(&client).await;
+        let id = call["id"].as_str().expect("an id").parse().expect("an id");
+        assert_eq!(org.records.refetch_recordings(id).await.expect("a write"), 1);
+        app.settle().await;
+        let path = path_of(&only_call(&client).await);
+        assert_eq!(client.get(&path).await.bytes, sound);
+        assert_eq!(org.records.refetch_recordings(id).await.expect("a write"), 0, "what is there stays");
+
+        assert_eq!(org.records.delete_recordings(id).await.expect("a write"), 1);
+        app.settle().await;
+        assert_eq!(files(&app.recordings_folder()), Vec::<String>::new());
+        assert_eq!(org.records.refetch_recordings(id).await.expect("a write"), 0, "deleted is deleted");
+        assert_eq!(client.get(&path).await.error(), "404 not_found: The recording was deleted");
+    });
+}
+
+#[test]
+fn what_was_given_up_is_fetched_when_the_platform_tells_of_it_again() {
+    on_both_with(fetching(), async |app| {
+        let storage = Storage::start().await;
+        let sound = wav(1, 1);
+        let missing = std::iter::repeat_n(Item::status(404), 5);
+        let url = storage.put("/a.wav", missing.chain([Item::sound(&sound)]));
+        let org = app.org("Harbor Plumbing").await;
+        let source = org.source(Platform::Vapi).await;
+        let report = recorded("c", json!({ "recordingUrl": url }));
+        source.accept(app, &report).await;
+        for seconds in [10, 60, 300, 1800, 86_400] {
+            app.tick(Duration::from_secs(seconds)).await;
+        }
+        let client = app.key(&org);
+        assert_eq!(only_call(&client).await["recording_url"], url);
+        source.accept(app, &report.replace("1771966800000", "1771966900000")).await;
+        assert_eq!(client.get(&path_of(&only_call(&client).await)).await.bytes, sound);
+    });
+}
+
+#[test]
+fn a_signed_address_that_changes_is_no_other_recording() {
+    on_both_with(fetching(), async |app| {
+        let storage = Storage::start().await;
+        storage.put("/a.wav", [Item::sound(&wav(1, 1)), Item::sound(&wav(2, 1))]);
+        storage.put("/b.wav", [Item::status(404), Item::sound(&wav(3, 1))]);
+        let org = app.org("Harbor Plumbing").await;
+        let source = org.source(Platform::Vapi).await;
+        let client = app.key(&org);
+        let mut lengths = Vec::new();
+        // Each a second later than the one before, so that its word counts.
+        for (second, place) in
+            ["/a.wav?signature=1", "/a.wav?signature=2", "/b.wav?signature=3"].iter().enumerate()
+        {
+            let report = recorded("c", json!({ "recordingUrl": storage.url(place) }));
+            source.accept(app, &report.replace("1771966800000", &format!("177196680{second}000"))).await;
+            lengths.push(only_call(&client).await["recordings"][0]["duration_seconds"].as_i64());
+        }
+        assert_eq!(lengths, [Some(1), Some(1), Some(1)]);
+        let path = path_of(&only_call(&client).await);
+        assert_eq!(client.get(&path).await.bytes, wav(1, 1), "until there is another, it stays");
+        app.tick(Duration::from_secs(10)).await;
+        assert_eq!(client.get(&path).await.bytes, wav(3, 1));
+        assert_eq!(storage.asked(), ["/a.wav", "/b.wav", "/b.wav"]);
+        assert_eq!(files(&app.recordings_folder()).len(), 1, "what was replaced is deleted");
+    });
+}
+
+#[test]
+fn a_recording_whose_fetcher_died_is_fetched_by_another_when_its_lease_has_run_out() {
+    on_both_with(fetching(), async |app| {
+        let storage = Storage::start().await;
+        let sound = wav(1, 1);
+        let url = storage.put("/a.wav", [Item::status(404), Item::sound(&sound)]);
+        let org = org_with_call(app, &url).await;
+        let client = app.key(&org);
+        // Another process takes the next try, and is never heard of again.
+        let (ahead, dead) = (app.store_ahead(Duration::from_secs(10)).await, Uuid::from_u128(1));
+        let until = app.now() + Duration::from_secs(60);
+        let claimed = ahead.claim_recordings(dead, until, 10).await.expect("a write");
+        assert_eq!(claimed.len(), 1);
+        app.clock.advance(Duration::from_secs(59));
+        let call = client.send_only(Method::GET, "/v1/calls", &[], Vec::new()).await.json();
+        let path = path_of(&call["data"][0]);
+        assert_eq!(client.send_only(Method::GET, &path, &[], Vec::new()).await.status, 503);
+        app.tick(Duration::from_secs(1)).await;
+        assert_eq!(client.get(&path).await.bytes, sound);
+        // What the dead one says now comes too late.
+        let late = Fetched::GivenUp(RecordingState::Failed, "too late".into());
+        assert!(!ahead.conclude_recording(&claimed[0], dead, late).await.expect("a write"));
+        assert_eq!(client.get(&path).await.bytes, sound);
+    });
+}

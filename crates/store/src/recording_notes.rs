@@ -1,0 +1,189 @@
+//! What messages say of recordings, noted with their calls: where they are, to be fetched, or that one has arrived.
+
+use std::sync::atomic::Ordering;
+
+use model::{
+    CallId, CallRecording, CallState, Change, Field, Rank, RecordedAt, RecordingState, SourceId, Variant,
+};
+
+use crate::{
+    Recordings, Result, Store, StoredObject,
+    accept::{Context, Origin},
+    recording_objects,
+    tx::Tx,
+    value::params,
+};
+
+/// What is to be noted of a call's recordings because of a message.
+pub(crate) struct Noted<'a> {
+    /// Where there are some to be fetched.
+    recorded: Vec<RecordedAt>,
+    /// The one that came within the message.
+    arrived: Option<&'a StoredObject>,
+}
+
+impl<'a> Noted<'a> {
+    /// Of a message that was merged into a call, whose state then tells what we will have. `before` is the rank of the
+    /// word on the recording that counted until then.
+    pub(crate) fn of(
+        recordings: Recordings,
+        state: &mut CallState,
+        (change, arrived): (&Change, Option<&'a StoredObject>),
+        before: Option<Rank>,
+    ) -> Self {
+        let recorded = match recordings {
+            Recordings::Fetch if state.ranks.get(Field::RecordingUrl) != before => recorded(change),
+            _ => Vec::new(),
+        };
+        // What was deleted was deleted on purpose: it stays so, whatever the platform sends again.
+        let arrived = arrived.filter(|_| state.recording != Some(CallRecording::Deleted));
+        if arrived.is_some() {
+            state.recording = Some(CallRecording::Stored);
+        } else if !recorded.is_empty() && state.recording.is_none_or(|known| known == CallRecording::Failed) {
+            state.recording = Some(CallRecording::Pending);
+        }
+        Self { recorded, arrived }
+    }
+
+    /// Whether the call is another now, even if the message said nothing else.
+    pub(crate) fn changes_call(&self) -> bool {
+        self.arrived.is_some()
+    }
+
+    /// Writes it, once the call is written.
+    pub(crate) async fn write(
+        self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        origin: Origin,
+        call: CallId,
+    ) -> Result<()> {
+        if self.recorded.is_empty() && self.arrived.is_none() {
+            return Ok(());
+        }
+        note(tx, context, origin, call, &self.recorded).await?;
+        if let Some(object) = self.arrived {
+            put_arrived(tx, context, (call, origin.source), object).await?;
+        }
+        context.noted.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// After a commit: wakes who keeps recordings, where there is something to be done.
+    pub(crate) fn wake_for(&self, context: &Context) {
+        if context.noted.load(Ordering::Relaxed) {
+            self.wake_recordings();
+        }
+    }
+}
+
+/// The recordings that a message tells of.
+fn recorded(change: &Change) -> Vec<RecordedAt> {
+    let mut all = change.facts.recordings.clone();
+    if let Some(url) = &change.facts.recording_url
+        && !all.iter().any(|recorded| recorded.url == *url)
+    {
+        all.retain(|recorded| recorded.variant != Variant::Mono);
+        all.push(RecordedAt { variant: Variant::Mono, url: url.clone() });
+    }
+    all
+}
+
+/// Notes where a call's recordings are, to be fetched. One that is stored and has only another signature in its
+/// address now stays as it is.
+async fn note(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    call: CallId,
+    recorded: &[RecordedAt],
+) -> Result<()> {
+    for RecordedAt { variant, url } in recorded {
+        let sql = "INSERT INTO recordings (call_id, variant, org_id, source_id, url, state, attempts, due_at, \
+                       created_at, updated_at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, 'pending', 0, ?6, ?6, ?6) \
+                   ON CONFLICT (call_id, variant) DO NOTHING";
+        let params = params![call, variant.as_str(), context.org, origin.source, url, context.now];
+        if tx.execute(sql, params).await? == 0 {
+            note_again(tx, context, call, (*variant, url)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn note_again(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    call: CallId,
+    (variant, url): (Variant, &str),
+) -> Result<()> {
+    let sql = "SELECT url, state FROM recordings WHERE call_id = ?1 AND variant = ?2";
+    let known = tx
+        .first(sql, params![call, variant.as_str()], |row| {
+            Ok((row.get::<Option<String>>()?, row.word("recording state", RecordingState::parse)?))
+        })
+        .await?;
+    let Some((known, state)) = known else { return Ok(()) };
+    // What was deleted was deleted on purpose, whatever the platform still has.
+    let is_settled = match state {
+        RecordingState::Deleted => true,
+        RecordingState::Stored => known.is_some_and(|known| path_of(&known) == path_of(url)),
+        RecordingState::Pending | RecordingState::Fetching => known.is_some_and(|known| known == url),
+        // Who tells of it again may have it now.
+        RecordingState::Failed | RecordingState::Expired => false,
+    };
+    if is_settled {
+        return Ok(());
+    }
+    let sql = "UPDATE recordings SET url = ?3, state = 'pending', attempts = 0, due_at = ?4, error = NULL, \
+                   lease_owner = NULL, lease_until = NULL, updated_at = ?4 \
+               WHERE call_id = ?1 AND variant = ?2";
+    tx.execute(sql, params![call, variant.as_str(), url, context.now]).await.map(drop)
+}
+
+/// An address without what a signature may stand in.
+fn path_of(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Writes down that a recording is there which came within a message.
+async fn put_arrived(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    (call, source): (CallId, SourceId),
+    object: &StoredObject,
+) -> Result<()> {
+    let (org, now) = (context.org, context.now);
+    let before = "SELECT object_key FROM recordings WHERE call_id = ?1 AND variant = 'mono'";
+    let before = tx.first(before, params![call], |row| row.get::<Option<String>>()).await?.flatten();
+    if let Some(before) = before {
+        recording_objects::doom(tx, &before, now).await?;
+    }
+    let sql = "INSERT INTO recordings (call_id, variant, org_id, source_id, state, attempts, object_key, content_type, \
+                   size_bytes, sha256, duration_seconds, stored_at, created_at, updated_at) \
+               VALUES (?1, 'mono', ?2, ?3, 'stored', 0, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9) \
+               ON CONFLICT (call_id, variant) DO UPDATE SET state = 'stored', due_at = NULL, lease_owner = NULL, \
+                   lease_until = NULL, error = NULL, object_key = excluded.object_key, \
+                   content_type = excluded.content_type, size_bytes = excluded.size_bytes, sha256 = excluded.sha256, \
+                   duration_seconds = excluded.duration_seconds, stored_at = excluded.stored_at, \
+                   updated_at = excluded.updated_at";
+    let size = i64::try_from(object.size).unwrap_or(i64::MAX);
+    tx.execute(
+        sql,
+        params![
+            call,
+            org,
+            source,
+            &object.key,
+            &object.content_type,
+            size,
+            object.sha256.as_slice(),
+            object.duration_seconds,
+            now
+        ],
+    )
+    .await?;
+    recording_objects::spare(tx, &object.key).await
+}
