@@ -51,7 +51,7 @@ impl<T: Serialize> IntoResponse for One<T> {
 }
 
 /// Gives an answer the tag of its record's version.
-fn tag(response: &mut Response, version: Stamp) {
+pub(crate) fn tag(response: &mut Response, version: Stamp) {
     // Weak (RFC 9110 section 8.8.3): `meta` differs from answer to answer, the record does not.
     if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{:x}\"", version.micros())) {
         response.headers_mut().insert(header::ETAG, tag);

@@ -21,8 +21,10 @@ pub enum Code {
     NotFound,
     /// The route does not take this method.
     MethodNotAllowed,
-    /// The same idempotency key came with another request.
+    /// The same idempotency key came with another request, or a record that is there stands against it.
     Conflict,
+    /// The record was changed since the version that `If-Match` names.
+    PreconditionFailed,
     /// The body is longer than is taken.
     PayloadTooLarge,
     /// The body is not of a type that is taken.
@@ -47,6 +49,7 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,

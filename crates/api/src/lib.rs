@@ -88,15 +88,29 @@ impl std::ops::Deref for AppState {
 fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(v1::calls::list_calls, v1::calls::create_call))
-        .routes(routes!(v1::calls::get_call))
+        .routes(routes!(v1::calls::get_call, v1::calls::review_call))
         .routes(routes!(v1::recordings::get_recording))
         .routes(routes!(v1::recordings::get_recording_by_link))
-        .routes(routes!(v1::contacts::list_contacts))
-        .routes(routes!(v1::contacts::get_contact))
-        .routes(routes!(v1::leads::list_leads))
-        .routes(routes!(v1::leads::get_lead))
-        .routes(routes!(v1::appointments::list_appointments))
-        .routes(routes!(v1::appointments::get_appointment))
+        .routes(routes!(v1::contacts::list_contacts, v1::contacts::create_contact))
+        .routes(routes!(
+            v1::contacts::get_contact,
+            v1::contacts::update_contact,
+            v1::contacts::delete_contact
+        ))
+        .routes(routes!(v1::contacts::merge_contacts))
+        .routes(routes!(v1::leads::list_leads, v1::leads::create_lead))
+        .routes(routes!(v1::leads::get_lead, v1::leads::update_lead, v1::leads::delete_lead))
+        .routes(routes!(v1::appointments::list_appointments, v1::appointments::create_appointment))
+        .routes(routes!(
+            v1::appointments::get_appointment,
+            v1::appointments::update_appointment,
+            v1::appointments::delete_appointment
+        ))
+        .routes(routes!(
+            v1::blocked_numbers::list_blocked_numbers,
+            v1::blocked_numbers::create_blocked_number
+        ))
+        .routes(routes!(v1::blocked_numbers::get_blocked_number, v1::blocked_numbers::delete_blocked_number))
         .routes(routes!(v1::assistants::list_assistants))
         .routes(routes!(v1::sources::list_sources, v1::sources::create_source))
         .routes(routes!(v1::preview::preview_message))

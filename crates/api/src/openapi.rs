@@ -28,7 +28,9 @@ use crate::{envelope::Meta, error::Code, scopes};
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
-        (name = "Calls"), (name = "Contacts"), (name = "Leads"), (name = "Appointments"), (name = "Assistants"),
+        (name = "Calls"), (name = "Contacts"), (name = "Leads"), (name = "Appointments"),
+        (name = "Blocked numbers", description = "The numbers whose calls are kept and come to nothing."),
+        (name = "Assistants"),
         (name = "Sources", description = "The voice platforms that calls come from, and every message of theirs."),
         (name = "Webhooks", description = "The addresses that are told of events, and what became of each delivery."),
         (name = "Events", description = "Everything that happened, to be read, followed, and asked for again."),
@@ -38,8 +40,8 @@ use crate::{envelope::Meta, error::Code, scopes};
     components(
         schemas(ErrorBody, Webhook<CallCompleted>, Webhook<CallTransferred>, Webhook<AppointmentBooked>,
             Webhook<LeadCreated>, EventType),
-        responses(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PayloadTooLarge, UnsupportedMediaType, RateLimited,
-            Unavailable, Failed),
+        responses(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PreconditionFailed, PayloadTooLarge,
+            UnsupportedMediaType, RateLimited, Unavailable, Failed),
     ),
     security(("api_key" = [])),
     modifiers(&ApiKeyScheme),
@@ -130,9 +132,12 @@ pub(crate) struct Forbidden(#[expect(dead_code, reason = "only described")] Erro
 /// There is no such resource; another organization's looks the same.
 #[derive(ToResponse)]
 pub(crate) struct NotFound(#[expect(dead_code, reason = "only described")] ErrorBody);
-/// The same idempotency key came with another request.
+/// The same idempotency key came with another request, or a record that is there stands against it; the message names it.
 #[derive(ToResponse)]
 pub(crate) struct Conflict(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// The record was changed since the version that `If-Match` names.
+#[derive(ToResponse)]
+pub(crate) struct PreconditionFailed(#[expect(dead_code, reason = "only described")] ErrorBody);
 /// The body is longer than is taken.
 #[derive(ToResponse)]
 pub(crate) struct PayloadTooLarge(#[expect(dead_code, reason = "only described")] ErrorBody);

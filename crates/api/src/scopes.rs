@@ -13,11 +13,13 @@ fn needed(method: &Method, route: &str) -> Option<Scope> {
     let noun = route.strip_prefix("/v1/")?.split('/').next()?;
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (noun, reads) {
-        ("calls" | "contacts" | "leads" | "appointments" | "assistants" | "events" | "event-types", true) => {
-            Some(Scope::Read)
-        }
+        (
+            "calls" | "contacts" | "leads" | "appointments" | "blocked-numbers" | "assistants" | "events"
+            | "event-types",
+            true,
+        ) => Some(Scope::Read),
         ("calls", false) => Some(Scope::CallsWrite),
-        ("contacts" | "leads" | "appointments", false) => Some(Scope::RecordsWrite),
+        ("contacts" | "leads" | "appointments" | "blocked-numbers", false) => Some(Scope::RecordsWrite),
         ("sources", true) => Some(Scope::SourcesRead),
         ("sources", false) => Some(Scope::SourcesWrite),
         ("webhooks" | "deliveries", true) => Some(Scope::WebhooksRead),

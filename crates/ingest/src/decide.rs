@@ -8,7 +8,10 @@ use model::{
 use serde::Serialize;
 use store::{Decision, NewEvent, Situation};
 
-use crate::booking::{self, Verdict};
+use crate::{
+    booking::{self, Verdict},
+    screen,
+};
 
 /// Stands in a stamp's place until the store gives one.
 const UNSTAMPED: Stamp = Stamp::from_micros(0);
@@ -19,6 +22,11 @@ pub fn decide(mut situation: Situation<'_>) -> Decision {
         // Who writes a call without a word on where it stands reports one that is over. Not a message's word, so it
         // has no rank, and any word that a message does say replaces it.
         situation.call.facts.status.get_or_insert(CallStatus::Completed);
+    }
+    match screen::look(&mut situation) {
+        screen::Verdict::Blocked => return screen::blocked(situation),
+        screen::Verdict::Held => return screen::held(situation),
+        screen::Verdict::Open => {}
     }
     let contact = contact_of(&mut situation);
     let mut events = Vec::new();
@@ -81,11 +89,15 @@ fn event(situation: &Situation<'_>, event: EventType, data: &impl Serialize) -> 
 fn contact_of(situation: &mut Situation<'_>) -> Option<Contact> {
     let call = &mut situation.call;
     let phone = call.facts.caller_phone.clone()?;
+    if situation.contact_is_deleted {
+        return None;
+    }
     let known = situation.contact.take();
     let mut contact = known.clone().unwrap_or_else(|| Contact {
         id: situation.ids.id(),
         name: None,
         phone: Some(phone),
+        other_phones: Vec::new(),
         email: None,
         company: None,
         notes: None,
@@ -95,8 +107,11 @@ fn contact_of(situation: &mut Situation<'_>) -> Option<Contact> {
         created_at: UNSTAMPED,
         updated_at: UNSTAMPED,
     });
-    fill(&mut contact.name, call.facts.caller_name.as_ref(), situation.name_before.as_ref());
-    fill(&mut contact.email, call.facts.caller_email.as_ref(), situation.email_before.as_ref());
+    // Of a call that is this contact's already, only what it says anew.
+    let before = situation.before.filter(|_| call.contact_id == Some(contact.id)).map(|before| &before.facts);
+    let (name, email) = (&call.facts.caller_name, &call.facts.caller_email);
+    fill(&mut contact.name, name.as_ref(), before.map(|before| before.caller_name.as_ref()));
+    fill(&mut contact.email, email.as_ref(), before.map(|before| before.caller_email.as_ref()));
     if call.contact_id != Some(contact.id) {
         contact.call_count += 1;
         call.contact_id = Some(contact.id);
@@ -107,9 +122,10 @@ fn contact_of(situation: &mut Situation<'_>) -> Option<Contact> {
 }
 
 /// Fills a field that is empty, or that an earlier message of this same call had filled. What a person or another
-/// call wrote stays.
-fn fill(slot: &mut Option<String>, said: Option<&String>, before: Option<&String>) {
-    if said.is_some() && (slot.is_none() || slot.as_ref() == before) {
+/// call wrote stays, and what a person emptied stays empty until the call says something else.
+fn fill(slot: &mut Option<String>, said: Option<&String>, before: Option<Option<&String>>) {
+    let is_free = slot.is_none() || Some(slot.as_ref()) == before;
+    if said.is_some() && Some(said) != before && is_free {
         *slot = said.cloned();
     }
 }
@@ -136,7 +152,10 @@ fn completed(situation: &mut Situation<'_>) -> Option<NewEvent> {
         return None;
     }
     match call.completion {
-        Completion::No => return None,
+        Completion::No => {
+            call.fired.completion_due_at = None;
+            return None;
+        }
         Completion::Wait => {
             let due = *call.fired.completion_due_at.get_or_insert(now + wait);
             if due > now {
@@ -171,7 +190,7 @@ fn lead_of(situation: &mut Situation<'_>, changed_contact: Option<&Contact>) -> 
     let has_need =
         facts.intent.is_some() || facts.summary.as_ref().is_some_and(|text| !text.trim().is_empty());
     let reachable = facts.caller_phone.is_some() || facts.caller_email.is_some();
-    if !took_place || !has_need || !reachable {
+    if !took_place || !has_need || !reachable || situation.lead_is_deleted {
         return None;
     }
     let contact = changed_contact.or(situation.contact.as_ref());
@@ -194,22 +213,26 @@ fn lead_of(situation: &mut Situation<'_>, changed_contact: Option<&Contact>) -> 
         },
     };
     let before = lead.clone();
-    let newer = |slot: &mut Option<String>, said: &Option<String>| {
-        if said.is_some() {
-            slot.clone_from(said);
-        }
-    };
-    newer(&mut lead.name, &facts.caller_name);
-    newer(&mut lead.email, &facts.caller_email);
-    newer(&mut lead.intent, &facts.intent);
-    newer(&mut lead.summary, &facts.summary);
-    lead.phone = facts.caller_phone.clone().or(lead.phone);
-    lead.urgency = facts.urgency.or(lead.urgency);
+    // Of a call that is this lead's already, only what it says anew: what a person wrote into the lead stays.
+    let told = situation.before.filter(|_| call.lead_id == Some(lead.id)).map(|before| &before.facts);
+    news(&mut lead.name, &facts.caller_name, told.map(|told| &told.caller_name));
+    news(&mut lead.email, &facts.caller_email, told.map(|told| &told.caller_email));
+    news(&mut lead.intent, &facts.intent, told.map(|told| &told.intent));
+    news(&mut lead.summary, &facts.summary, told.map(|told| &told.summary));
+    news(&mut lead.phone, &facts.caller_phone, told.map(|told| &told.caller_phone));
+    news(&mut lead.urgency, &facts.urgency, told.map(|told| &told.urgency));
     situation.call.lead_id = Some(lead.id);
     if before.created_at == UNSTAMPED {
         return Some(Change::New(lead));
     }
     (lead != before).then_some(Change::Changed(lead))
+}
+
+/// Takes over what a call says, unless it has said the same before.
+fn news<T: Clone + PartialEq>(slot: &mut Option<T>, said: &Option<T>, told: Option<&Option<T>>) {
+    if said.is_some() && Some(said) != told {
+        slot.clone_from(said);
+    }
 }
 
 /// The appointments that the call's booking tools made and that are not recorded yet, or were unconfirmed so far.
@@ -222,6 +245,9 @@ fn appointments_of(
     let bookings = tools.enumerate().filter(|(_, tool)| booking::is_booking_tool(&tool.name));
     let read = bookings.filter_map(|(number, tool)| {
         let key = tool.call_id.clone().unwrap_or_else(|| format!("{}#{number}", tool.name));
+        if situation.call.deleted_bookings.contains(&key) {
+            return None;
+        }
         let known = situation.appointments.iter().find(|(tool, _)| *tool == key).map(|(_, known)| known);
         if let Some(known) = known.filter(|known| known.status != AppointmentStatus::Unconfirmed) {
             return linked(situation, lead, known).map(|linked| (key, linked, Told::Not));
@@ -265,7 +291,7 @@ fn lead_id(situation: &Situation<'_>, lead: Option<&Change<Lead>>) -> Option<mod
     let changed = lead.map(|lead| match lead {
         Change::New(lead) | Change::Changed(lead) => lead.id,
     });
-    changed.or(situation.call.lead_id)
+    changed.or(situation.call.lead_id.filter(|_| !situation.lead_is_deleted))
 }
 
 fn appointment(

@@ -12,6 +12,7 @@ mod large;
 mod merge;
 mod receive;
 mod reprocess;
+mod screen;
 
 use std::time::Duration;
 

@@ -57,6 +57,14 @@ pub struct Call {
     pub recording_available: bool,
     /// When the call last changed.
     pub updated_at: Stamp,
+    /// Whether a person has looked at it.
+    pub reviewed: bool,
+    /// Whether a person marked it as spam.
+    pub spam: bool,
+    /// The organization's own labels.
+    pub tags: Vec<String>,
+    /// What the organization wrote about it.
+    pub notes: Option<String>,
 }
 
 /// Where a call stands.

@@ -156,6 +156,10 @@ pub struct CallState {
     pub spam: bool,
     /// What we have of its recordings.
     pub recording: Option<CallRecording>,
+    /// Whether it came from a number that the organization blocks. Once it did, it stays so.
+    pub blocked: bool,
+    /// The uses of booking tools whose appointments a person deleted.
+    pub deleted_bookings: Vec<String>,
     /// What has been told of the call.
     pub fired: Fired,
 }
@@ -283,6 +287,8 @@ impl CallState {
             lead_id: None,
             spam: false,
             recording: None,
+            blocked: false,
+            deleted_bookings: Vec::new(),
             fired: Fired::default(),
         }
     }

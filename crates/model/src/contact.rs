@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{ContactId, Phone, Stamp, Time};
 
-/// A person, known by their phone number.
+/// A person, known by their phone numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Contact {
     /// Our id of the contact.
@@ -14,6 +14,8 @@ pub struct Contact {
     pub name: Option<String>,
     /// The person's number; one contact per number.
     pub phone: Option<Phone>,
+    /// Further numbers of the person, such as those of contacts that were merged into this one.
+    pub other_phones: Vec<Phone>,
     /// The person's e-mail address.
     pub email: Option<String>,
     /// The company they belong to.

@@ -22,6 +22,8 @@ pub mod kind {
     pub enum Appointment {}
     /// An assistant.
     pub enum Assistant {}
+    /// A number on a block list.
+    pub enum BlockedNumber {}
     /// An API key.
     pub enum Key {}
     /// A source.
@@ -50,6 +52,8 @@ pub type LeadId = Id<kind::Lead>;
 pub type AppointmentId = Id<kind::Appointment>;
 /// Names an assistant.
 pub type AssistantId = Id<kind::Assistant>;
+/// Names a number on a block list.
+pub type BlockedNumberId = Id<kind::BlockedNumber>;
 /// Names an API key's record (not the `key id` inside the key's text).
 pub type KeyId = Id<kind::Key>;
 /// Names a source.

@@ -5,6 +5,7 @@
 
 mod appointment;
 mod assistant;
+mod blocked_number;
 mod call;
 mod change;
 mod clock;
@@ -14,6 +15,7 @@ pub mod id;
 mod key;
 mod lead;
 mod page;
+mod patch;
 mod phone;
 mod platform;
 mod recording;
@@ -25,6 +27,7 @@ mod time;
 
 pub use appointment::{Appointment, AppointmentStatus};
 pub use assistant::Assistant;
+pub use blocked_number::BlockedNumber;
 pub use call::{Call, CallStatus, Direction, Message, Role, Tool, Urgency};
 pub use change::{
     AssistantRef, CallState, Change, Completion, Facts, Field, Fired, Rank, Ranks, Stage, Transfer,
@@ -33,16 +36,17 @@ pub use clock::{Clock, IdGen};
 pub use contact::Contact;
 pub use event::EventType;
 pub use id::{
-    AppointmentId, AssistantId, AttemptId, CallId, ContactId, DeliveryId, EndpointId, EventId, Id, InboxId,
-    KeyId, LeadId, OrgId, SourceId,
+    AppointmentId, AssistantId, AttemptId, BlockedNumberId, CallId, ContactId, DeliveryId, EndpointId,
+    EventId, Id, InboxId, KeyId, LeadId, OrgId, SourceId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};
 pub use page::{Cursor, Page, Place, PlacedPage};
+pub use patch::Patch;
 pub use phone::Phone;
 pub use platform::Platform;
 pub use recording::{
     CallRecording, LinkError, RecordedAt, RecordingLinks, RecordingSettings, RecordingState, Variant,
 };
 pub use scope::{Scope, Scopes};
-pub use time::{Stamp, Time};
+pub use time::{Stamp, Time, is_time_zone};

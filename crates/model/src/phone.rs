@@ -79,6 +79,7 @@ impl utoipa::PartialSchema for Phone {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
         utoipa::openapi::ObjectBuilder::new()
             .schema_type(utoipa::openapi::schema::Type::String)
+            .format(Some(utoipa::openapi::SchemaFormat::Custom("e164".into())))
             .description(Some("A phone number in E.164."))
             .examples(["+14155550123"])
             .into()

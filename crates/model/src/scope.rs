@@ -5,11 +5,11 @@ use std::fmt;
 /// One thing that a restricted key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Read calls, contacts, leads, appointments, assistants and events.
+    /// Read calls, contacts, leads, appointments, blocked numbers, assistants and events.
     Read,
-    /// Create and update calls.
+    /// Create, update and review calls.
     CallsWrite,
-    /// Create, change and delete contacts, leads and appointments.
+    /// Create, change, merge and delete contacts, leads and appointments, and block numbers.
     RecordsWrite,
     /// Read sources and the messages that arrived at them.
     SourcesRead,
@@ -49,9 +49,11 @@ impl Scope {
     /// What it permits, in words that follow "may".
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Read => "read calls, contacts, leads, appointments, assistants and events",
-            Self::CallsWrite => "create and update calls",
-            Self::RecordsWrite => "create, change and delete contacts, leads and appointments",
+            Self::Read => "read calls, contacts, leads, appointments, blocked numbers, assistants and events",
+            Self::CallsWrite => "create, update and review calls",
+            Self::RecordsWrite => {
+                "create, change, merge and delete contacts, leads and appointments, and block numbers"
+            }
             Self::SourcesRead => "read sources and the messages that arrived at them, bodies included",
             Self::SourcesWrite => "create, change, delete, preview and reprocess sources, and read them",
             Self::WebhooksRead => "read webhook endpoints and deliveries",

@@ -24,6 +24,11 @@ const MICROS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 const FIRST_MICROS: i64 = -62_167_219_200_000_000;
 const LAST_MICROS: i64 = 253_402_207_199_999_999;
 
+/// Whether a text is the name of a time zone (IANA).
+pub fn is_time_zone(name: &str) -> bool {
+    jiff::tz::TimeZone::get(name).is_ok()
+}
+
 impl Time {
     /// From microseconds since 1970, held within the years 0000 to 9999.
     pub const fn from_micros(micros: i64) -> Self {

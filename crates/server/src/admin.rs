@@ -1,5 +1,6 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
+mod blocked_numbers;
 mod deliveries;
 mod recordings;
 mod signature;
@@ -13,8 +14,9 @@ use model::{OrgId, Scopes};
 use serde_json::json;
 use store::{NewKey, Store};
 
-pub(crate) use self::recordings::recordings;
+pub(crate) use blocked_numbers::blocked_number;
 pub(crate) use deliveries::deliveries;
+pub(crate) use recordings::recordings;
 pub(crate) use signature::signature;
 pub(crate) use sources::source;
 pub(crate) use webhooks::{trigger, webhook};

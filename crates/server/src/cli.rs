@@ -72,6 +72,9 @@ pub enum Command {
     /// Sources: where calls come from
     #[command(subcommand)]
     Source(SourceCommand),
+    /// The block list: numbers whose calls are kept and come to nothing
+    #[command(subcommand)]
+    BlockedNumber(BlockedNumberCommand),
     /// Webhook endpoints
     #[command(subcommand)]
     Webhook(WebhookCommand),
@@ -284,4 +287,36 @@ pub enum SourceCommand {
 fn outcome(word: &str) -> Result<store::Outcome, String> {
     let names = || store::Outcome::ALL.map(store::Outcome::as_str).join(", ");
     store::Outcome::parse(word).ok_or_else(|| format!("there are {}", names()))
+}
+
+/// The block list.
+#[derive(Subcommand)]
+pub enum BlockedNumberCommand {
+    /// Block a number: its calls from now on, and those that are under way
+    Create {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// The number, such as +14155550123
+        #[arg(long)]
+        phone: model::Phone,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// List an organization's blocked numbers, the latest first
+    List {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+    },
+    /// Unblock a number: its calls from now on are calls like any other
+    Delete {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// The number
+        #[arg(long)]
+        phone: model::Phone,
+    },
 }

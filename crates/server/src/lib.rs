@@ -46,6 +46,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Org(command) => admin::org(&config, world, shown, command).await,
             Command::Key(command) => admin::key(&config, world, shown, command).await,
             Command::Source(command) => admin::source(&config, world, shown, command).await,
+            Command::BlockedNumber(command) => admin::blocked_number(&config, world, shown, command).await,
             Command::Webhook(command) => admin::webhook(&config, world, shown, command).await,
             Command::Deliveries(command) => admin::deliveries(&config, world, shown, command).await,
             Command::Trigger(options) => admin::trigger(&config, world, shown, options).await,

@@ -5,6 +5,7 @@
 //! they decided, once for both databases.
 
 use std::{
+    ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -19,8 +20,8 @@ use crate::{
     Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Recordings, Result, Source, Store,
     StoredObject,
     calls::{self, Stored},
+    events::Teller,
     idempotency, inbox,
-    outbox::Attached,
     recording_notes::Noted,
     settle::settle,
     stamps::Stamps,
@@ -49,14 +50,18 @@ pub struct Situation<'a> {
     pub platform: Platform,
     /// The assistant that handled it.
     pub assistant_id: Option<AssistantId>,
-    /// The caller's name and e-mail address before the message that is being merged.
-    pub name_before: Option<String>,
-    /// See `name_before`.
-    pub email_before: Option<String>,
-    /// The contact with the caller's number.
+    /// The call before the message that is being merged; `None` where that is its first.
+    pub before: Option<&'a CallState>,
+    /// What the organization's block list says of the caller.
+    pub screening: Screening,
+    /// The contact with the caller's number; or the call's own one, where the number is what it was.
     pub contact: Option<Contact>,
+    /// Whether the call had a contact, and a person deleted it.
+    pub contact_is_deleted: bool,
     /// The lead that the call belongs to, or else the contact's open one.
     pub lead: Option<Lead>,
+    /// Whether the call had a lead, and a person deleted it.
+    pub lead_is_deleted: bool,
     /// The appointments that the call made before, each with the use of the tool that made it.
     pub appointments: Vec<(String, Appointment)>,
     /// What the organization set; not looked up for a call without a use of a tool.
@@ -69,6 +74,17 @@ pub struct Situation<'a> {
     pub now: Time,
     /// For the ids of new records.
     pub ids: &'a dyn IdGen,
+}
+
+/// What an organization's block list says of a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screening {
+    /// Nothing: the number is not on it, there is no number to come, or nobody is blocked.
+    Passed,
+    /// Nothing yet: numbers are blocked, and no message has told who the caller is.
+    Unknown,
+    /// The number is on it.
+    Blocked,
 }
 
 /// What an organization set that bears on its calls.
@@ -138,14 +154,19 @@ const POSTPONE_MICROS: i64 = 60 * 1_000_000;
 
 /// What a step needs beside the transaction.
 pub(crate) struct Context {
-    pub(crate) org: OrgId,
-    pub(crate) now: Time,
     pub(crate) rules: Rules,
-    pub(crate) ids: Arc<dyn IdGen>,
-    pub(crate) worker: Option<Arc<Attached>>,
     pub(crate) links: Option<Arc<RecordingLinks>>,
     /// Whether something was noted that is to be done for recordings.
     pub(crate) noted: AtomicBool,
+    teller: Teller,
+}
+
+impl Deref for Context {
+    type Target = Teller;
+
+    fn deref(&self) -> &Teller {
+        &self.teller
+    }
 }
 
 /// Where a call comes from.
@@ -193,16 +214,8 @@ impl OrgStore {
     }
 
     pub(crate) fn context(&self, rules: Rules) -> Context {
-        let inner = &self.store.0;
-        Context {
-            org: self.org,
-            now: inner.clock.now(),
-            rules,
-            ids: inner.ids.clone(),
-            worker: inner.outbox.attached(),
-            links: inner.links.get().cloned(),
-            noted: AtomicBool::new(false),
-        }
+        let links = self.store.0.links.get().cloned();
+        Context { rules, links, noted: AtomicBool::new(false), teller: self.teller() }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Appointments.
 
+mod write;
+
 use model::{
     Appointment, AppointmentId, AppointmentStatus, CallId, Cursor, OrgId, Page, Phone, Platform, Time,
 };
@@ -10,6 +12,8 @@ use crate::{
     tx::Tx,
     value::{Cells, params},
 };
+
+pub use self::write::AppointmentChange;
 
 /// Which appointments are asked for.
 #[derive(Clone, Debug)]
@@ -58,14 +62,7 @@ impl OrgStore {
     /// An appointment, if the organization has it.
     pub async fn get_appointment(&self, id: AppointmentId) -> Result<Option<Appointment>> {
         let org = self.org;
-        self.store
-            .peek(move |tx| {
-                Box::pin(async move {
-                    let sql = format!("SELECT {COLUMNS} FROM appointments WHERE id = ?1 AND org_id = ?2");
-                    tx.first(&sql, params![id, org], read).await
-                })
-            })
-            .await
+        self.store.peek(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await
     }
 
     /// Appointments, newest first by when they were made, not by when they take place.
@@ -93,6 +90,11 @@ impl OrgStore {
     }
 }
 
+pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: AppointmentId) -> Result<Option<Appointment>> {
+    let sql = format!("SELECT {COLUMNS} FROM appointments WHERE id = ?1 AND org_id = ?2");
+    tx.first(&sql, params![id, org], read).await
+}
+
 /// The appointments that a call made, each with the use of the tool that made it.
 pub(crate) async fn of_call(tx: &mut Tx<'_>, org: OrgId, call: CallId) -> Result<Vec<(String, Appointment)>> {
     // `>= ''` and not `IS NOT NULL`, for which SQLite would walk all of the organization's appointments.
@@ -103,7 +105,13 @@ pub(crate) async fn of_call(tx: &mut Tx<'_>, org: OrgId, call: CallId) -> Result
     tx.query(&sql, params![call, org], |row| Ok((row.get()?, read(row)?))).await
 }
 
-pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, tool_call: &str, new: &Appointment) -> Result<()> {
+/// Stores a new appointment, which the use of a tool may have made.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    tool_call: Option<&str>,
+    new: &Appointment,
+) -> Result<()> {
     tx.execute(
         "INSERT INTO appointments (id, org_id, call_id, tool_call_id, contact_id, lead_id, assistant_id, title, \
              attendee_name, attendee_phone, attendee_email, starts_at, ends_at, time_zone, location, notes, status, \
@@ -137,7 +145,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, tool_call: &str, new: &A
     .map(drop)
 }
 
-/// Writes what a call's later message changes of an appointment.
+/// Writes what can change of an appointment.
 pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, changed: &Appointment) -> Result<()> {
     tx.execute(
         "UPDATE appointments SET contact_id = ?3, lead_id = ?4, assistant_id = ?5, title = ?6, attendee_name = ?7, \

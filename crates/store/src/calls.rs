@@ -1,5 +1,7 @@
 //! Calls: as clients read them, and as the next message is merged into them.
 
+mod review;
+
 use model::{
     AssistantId, AssistantRef, Call, CallId, CallRecording, CallState, CallStatus, Completion, Cursor,
     Direction, Fired, Message, OrgId, Page, Phone, Platform, Ranks, RecordingLinks, SourceId, Stamp,
@@ -16,6 +18,9 @@ use crate::{
     tx::Tx,
     value::{Cells, Value, params},
 };
+
+pub use self::review::CallReview;
+pub(crate) use self::review::{NamedCall, find_named, mark_blocked, named, note_deleted_booking, put_lead};
 
 /// Which calls are asked for.
 #[derive(Clone, Debug)]
@@ -57,7 +62,8 @@ pub struct CallDetail {
 /// In the order of [`write()`].
 const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
      c.recording_state, c.recording_url, c.transfer_status, c.started_at, c.ended_at, c.assistant_id, c.contact_id, c.created_at, \
-     c.caller_email, c.intent, c.urgency, c.direction, c.source, c.external_id, c.ended_reason, c.updated_at";
+     c.caller_email, c.intent, c.urgency, c.direction, c.source, c.external_id, c.ended_reason, c.updated_at, \
+     c.reviewed_at, c.spam, c.tags, c.notes";
 
 /// What of a call is also looked at while it is written.
 struct Written<'r> {
@@ -100,6 +106,10 @@ fn write<'r>(
     json.text("ended_reason", row)?;
     json.value("recording_available", &is_available)?;
     let updated_at = json.stamp("updated_at", row)?;
+    json.value("reviewed", &row.get::<Option<i64>>()?.is_some())?;
+    json.value("spam", &row.get::<bool>()?)?;
+    json.raw("tags", row)?;
+    json.text("notes", row)?;
     let texts = [
         ("caller_name", name),
         ("caller_phone", phone),
@@ -226,7 +236,8 @@ const STATE: &str = "c.seq, c.id, c.status, c.ended_reason, c.caller_phone, c.ca
      c.recording_url, c.transfer_status, c.transfer_destination, c.transfer_reason, c.transferred_at, \
      c.assistant_external_id, c.intent, c.urgency, c.captured, c.carrier_id, c.ranks, c.completion, c.transfer, \
      c.contact_id, c.lead_id, c.spam, c.completion_due_at, c.completed_fired_at, c.transferred_fired_at, \
-     c.assistant_id, c.recording_state, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq";
+     c.assistant_id, c.recording_state, c.blocked, c.deleted_bookings, m.body \
+     FROM calls c LEFT JOIN messages m ON m.seq = c.seq";
 
 fn read_stored(row: &mut Cells<'_>) -> Result<Stored> {
     let seq = row.get()?;
@@ -265,6 +276,8 @@ fn read_stored(row: &mut Cells<'_>) -> Result<Stored> {
         Fired { completion_due_at: row.get()?, completed_at: row.get()?, transferred_at: row.get()? };
     let assistant_id = row.get()?;
     state.recording = row.get::<Option<i64>>()?.and_then(CallRecording::from_number);
+    state.blocked = row.get()?;
+    state.deleted_bookings = row.json_or_null("bookings")?.unwrap_or_default();
     state.facts.messages = row.json_or_null("messages")?;
     Ok(Stored { seq, state, assistant_id })
 }

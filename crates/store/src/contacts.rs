@@ -1,6 +1,9 @@
 //! Contacts.
 
-use model::{Contact, ContactId, Cursor, OrgId, Page, Phone};
+mod merge;
+mod write;
+
+use model::{Contact, ContactId, Cursor, OrgId, Page, Phone, Stamp};
 
 use crate::{
     Listed, OrgStore, Result,
@@ -8,6 +11,9 @@ use crate::{
     tx::Tx,
     value::{Cells, params},
 };
+
+pub use self::write::ContactChange;
+pub(crate) use self::write::{apply_to_list, blank, make, named, resolve};
 
 /// Which contacts are asked for.
 #[derive(Clone, Debug)]
@@ -18,14 +24,14 @@ pub struct ListContacts {
     pub phone: Option<Phone>,
 }
 
-const COLUMNS: &str =
-    "id, name, phone, email, company, notes, tags, call_count, last_call_at, created_at, updated_at";
+const COLUMNS: &str = "id, name, phone, other_phones, email, company, notes, tags, call_count, last_call_at, created_at, updated_at";
 
 fn read(row: &mut Cells<'_>) -> Result<Contact> {
     Ok(Contact {
         id: row.get()?,
         name: row.get()?,
         phone: row.get()?,
+        other_phones: row.json("phone numbers")?,
         email: row.get()?,
         company: row.get()?,
         notes: row.get()?,
@@ -38,17 +44,10 @@ fn read(row: &mut Cells<'_>) -> Result<Contact> {
 }
 
 impl OrgStore {
-    /// A contact, if the organization has it.
+    /// A contact, if the organization has it. The id of one that was merged into another names that one.
     pub async fn get_contact(&self, id: ContactId) -> Result<Option<Contact>> {
         let org = self.org;
-        self.store
-            .peek(move |tx| {
-                Box::pin(async move {
-                    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = ?1 AND org_id = ?2");
-                    tx.first(&sql, params![id, org], read).await
-                })
-            })
-            .await
+        self.store.peek(move |tx| Box::pin(async move { resolve(tx, org, id).await })).await
     }
 
     /// Contacts, newest first.
@@ -59,7 +58,9 @@ impl OrgStore {
                 Box::pin(async move {
                     let mut query =
                         ListQuery::new(&format!("SELECT {COLUMNS} FROM contacts"), org, &list.page);
-                    query.equals("phone", list.phone.as_ref());
+                    if let Some(phone) = &list.phone {
+                        query.add_with(with_number, phone.into());
+                    }
                     let (sql, params) = query.finish(&list.page);
                     let records = tx.query(&sql, &params, read).await?;
                     Ok(Listed::cut(records, &list.page, |contact| Cursor(contact.created_at)))
@@ -69,17 +70,41 @@ impl OrgStore {
     }
 }
 
+/// Whether a contact has the number in the parameter `?n`, be it a further one.
+fn with_number(n: usize) -> String {
+    format!(
+        "id IN (SELECT id FROM contacts WHERE org_id = ?1 AND phone = ?{n} UNION ALL \
+                SELECT contact_id FROM contact_phones WHERE org_id = ?1 AND phone = ?{n})"
+    )
+}
+
+pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: ContactId) -> Result<Option<Contact>> {
+    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = ?1 AND org_id = ?2");
+    tx.first(&sql, params![id, org], read).await
+}
+
+/// The contact that a number leads to. One statement, of which the second half is not run where the first finds it.
 pub(crate) async fn by_phone(tx: &mut Tx<'_>, org: OrgId, phone: &Phone) -> Result<Option<Contact>> {
-    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE org_id = ?1 AND phone = ?2");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM contacts WHERE org_id = ?1 AND phone = ?2 UNION ALL \
+         SELECT {COLUMNS} FROM contacts WHERE org_id = ?1 \
+             AND id = (SELECT contact_id FROM contact_phones WHERE org_id = ?1 AND phone = ?2) LIMIT 1"
+    );
     tx.first(&sql, params![org, phone], read).await
 }
 
+/// A list as it is stored.
+fn list(items: &[impl serde::Serialize]) -> String {
+    // Texts: there is nothing in them that JSON could not hold.
+    serde_json::to_string(items).unwrap_or_else(|_| "[]".into())
+}
+
 pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Result<()> {
-    let tags = serde_json::Value::from(contact.tags.clone()).to_string();
+    let (tags, others) = (list(&contact.tags), list(&contact.other_phones));
     tx.execute(
         "INSERT INTO contacts (id, org_id, name, phone, email, company, notes, tags, blocked, call_count, \
-                               last_call_at, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, FALSE, ?9, ?10, ?11, ?12)",
+                               last_call_at, created_at, updated_at, other_phones) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, FALSE, ?9, ?10, ?11, ?12, ?13)",
         params![
             contact.id,
             org,
@@ -93,6 +118,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Re
             contact.last_call_at,
             contact.created_at,
             contact.updated_at,
+            &others,
         ],
     )
     .await
@@ -120,7 +146,8 @@ pub(crate) async fn update(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Re
 }
 
 /// Takes one call away from a contact: a later message showed that it was somebody else's.
-pub(crate) async fn lose_call(tx: &mut Tx<'_>, org: OrgId, id: ContactId) -> Result<()> {
-    let sql = "UPDATE contacts SET call_count = call_count - 1 WHERE id = ?1 AND org_id = ?2";
-    tx.execute(sql, params![id, org]).await.map(drop)
+pub(crate) async fn lose_call(tx: &mut Tx<'_>, org: OrgId, id: ContactId, now: Stamp) -> Result<()> {
+    let sql =
+        "UPDATE contacts SET call_count = call_count - 1, updated_at = ?3 WHERE id = ?1 AND org_id = ?2";
+    tx.execute(sql, params![id, org, now]).await.map(drop)
 }

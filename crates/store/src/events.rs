@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use model::{CallId, EventId, EventType, Time};
+use model::{CallId, EventId, EventType, IdGen, OrgId, Time};
 use uuid::Uuid;
 
 use crate::{
-    Result,
-    accept::Context,
+    OrgStore, Result,
     endpoints::{self, Subscriber},
-    outbox::{Delivery, Leased},
+    outbox::{Attached, Delivery, Leased},
     stamps::Stamps,
     tx::Tx,
     value::{Value, params},
@@ -26,11 +25,31 @@ pub struct NewEvent {
     pub data: String,
 }
 
+/// What telling an organization's events needs beside the transaction.
+pub(crate) struct Teller {
+    pub(crate) org: OrgId,
+    pub(crate) now: Time,
+    pub(crate) ids: Arc<dyn IdGen>,
+    pub(crate) worker: Option<Arc<Attached>>,
+}
+
+impl OrgStore {
+    pub(crate) fn teller(&self) -> Teller {
+        let inner = &self.store.0;
+        Teller {
+            org: self.org,
+            now: inner.clock.now(),
+            ids: inner.ids.clone(),
+            worker: inner.outbox.attached(),
+        }
+    }
+}
+
 /// Stores events, each with one delivery for every endpoint that asked for it. The first tries are leased to this
 /// process as far as it has room for them; those to endpoints that are not told for now are held.
 pub(crate) async fn insert_all(
     tx: &mut Tx<'_>,
-    context: &Context,
+    teller: &Teller,
     events: Vec<NewEvent>,
     stamps: &mut Stamps,
 ) -> Result<()> {
@@ -38,21 +57,21 @@ pub(crate) async fn insert_all(
         return Ok(());
     }
     tx.left.told = true;
-    let subscribers = endpoints::subscribers(tx, context.org).await?;
+    let subscribers = endpoints::subscribers(tx, teller.org).await?;
     for event in events {
-        insert(tx, context, event, &subscribers, stamps).await?;
+        insert(tx, teller, event, &subscribers, stamps).await?;
     }
     Ok(())
 }
 
 async fn insert(
     tx: &mut Tx<'_>,
-    context: &Context,
+    teller: &Teller,
     new: NewEvent,
     subscribers: &[Subscriber],
     stamps: &mut Stamps,
 ) -> Result<()> {
-    let (org, id): (_, EventId) = (context.org, context.ids.id());
+    let (org, id): (_, EventId) = (teller.org, teller.ids.id());
     let created_at = stamps.next(tx).await?;
     tx.execute(
         "INSERT INTO events (id, org_id, created_at, type, call_id, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -62,7 +81,7 @@ async fn insert(
     let data: Arc<str> = new.data.into();
     for subscriber in subscribers.iter().filter(|subscriber| subscriber.wants(new.event)) {
         let delivery = Delivery {
-            id: context.ids.id(),
+            id: teller.ids.id(),
             org,
             endpoint: subscriber.destination.clone(),
             event_id: id,
@@ -73,17 +92,17 @@ async fn insert(
             manual_attempt: None,
         };
         if subscriber.holds {
-            insert_delivery(tx, &delivery, Birth::Held, context.now, stamps).await?;
+            insert_delivery(tx, &delivery, Birth::Held, teller.now, stamps).await?;
             continue;
         }
-        let worker = context.worker.as_deref();
+        let worker = teller.worker.as_deref();
         let slot = worker.and_then(|worker| Some((worker, (worker.reserve)(delivery.endpoint.id)?)));
         let lease = slot.map(|(worker, slot)| {
-            let until = context.now.plus_micros(worker.lease_micros);
+            let until = teller.now.plus_micros(worker.lease_micros);
             (worker.owner, until, slot)
         });
         let birth = lease.as_ref().map_or(Birth::Due, |(owner, until, _)| Birth::Leased(*owner, *until));
-        insert_delivery(tx, &delivery, birth, context.now, stamps).await?;
+        insert_delivery(tx, &delivery, birth, teller.now, stamps).await?;
         match lease {
             Some((_, until, slot)) => tx.leased.push(Leased { delivery, until, slot }),
             None => tx.left.endpoints.push(delivery.endpoint.id),

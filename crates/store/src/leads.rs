@@ -1,5 +1,7 @@
 //! Leads.
 
+mod write;
+
 use model::{ContactId, Cursor, Lead, LeadId, LeadStatus, OrgId, Page, Phone, Urgency};
 
 use crate::{
@@ -8,6 +10,9 @@ use crate::{
     tx::Tx,
     value::{Cells, params},
 };
+
+pub use self::write::LeadChange;
+pub(crate) use self::write::named;
 
 /// Which leads are asked for.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod appointments;
 mod assistants;
+mod blocked_numbers;
 mod calls;
 mod contacts;
 mod deliveries;
@@ -45,6 +46,7 @@ mod stamps;
 mod tx;
 mod value;
 mod webhooks;
+mod writes;
 
 use std::{
     path::PathBuf,
@@ -56,13 +58,14 @@ use model::{Clock, IdGen, OrgId, RecordingLinks, SourceId};
 use tokio::sync::Notify;
 
 pub use crate::{
-    accept::{Decision, OrgSettings, Received, Rules, Situation, Written},
+    accept::{Decision, OrgSettings, Received, Rules, Screening, Situation, Written},
     admin::Organization,
     answers::{AnswerSummary, AnsweredBy, KeptAnswer},
-    appointments::ListAppointments,
+    appointments::{AppointmentChange, ListAppointments},
     assistants::ListAssistants,
-    calls::{CallDetail, ListCalls, ListedCall},
-    contacts::ListContacts,
+    blocked_numbers::{ListBlockedNumbers, NewBlockedNumber},
+    calls::{CallDetail, CallReview, ListCalls, ListedCall},
+    contacts::{ContactChange, ListContacts},
     deliveries::{Attempt, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
@@ -74,7 +77,7 @@ pub use crate::{
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
     keys::{KeyRecord, NewKey},
-    leads::ListLeads,
+    leads::{LeadChange, ListLeads},
     list::{Listed, Placed},
     outbox::Outbox,
     recording_queue::{Fetch, Fetched},
@@ -83,6 +86,7 @@ pub use crate::{
     samples::ToldSample,
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
     webhooks::EndpointChange,
+    writes::{Answer, Asked, IfMatch, Refusal},
 };
 use crate::{
     postgres::Postgres,

@@ -7,7 +7,7 @@ use model::{
 use crate::{
     Result,
     accept::{Context, Decision, OrgSettings, Origin, Situation, guarded},
-    appointments, assistants,
+    appointments, assistants, blocked_numbers,
     calls::{self, Beside, Stored},
     contacts, events, leads,
     stamps::Stamps,
@@ -30,12 +30,8 @@ pub(crate) async fn settle(
         Some(seen) => Some(assistant_of(tx, context, origin.platform, seen, stored.as_ref(), stamps).await?),
         None => None,
     };
-    let is_new = stored.is_none();
-    let mut situation = look_around(tx, context, origin.platform, (assistant_id, is_new), state).await?;
-    if let Some(stored) = &stored {
-        situation.name_before.clone_from(&stored.state.facts.caller_name);
-        situation.email_before.clone_from(&stored.state.facts.caller_email);
-    }
+    let before = stored.as_ref().map(|stored| &stored.state);
+    let situation = look_around(tx, context, origin.platform, (assistant_id, before), state).await?;
     let before = Before::of(&situation);
     let decision = guarded(|| (context.rules.decide)(situation))?;
     let updated_at = stamps.next(tx).await?;
@@ -43,7 +39,7 @@ pub(crate) async fn settle(
     write_call_row(tx, org, (origin, external_id), stored.as_ref(), &decision.call, &beside).await?;
     let contact_before = stored.and_then(|stored| stored.state.contact_id);
     if let Some(id) = contact_before.filter(|before| Some(*before) != decision.call.contact_id) {
-        contacts::lose_call(tx, org, id).await?;
+        contacts::lose_call(tx, org, id, updated_at).await?;
     }
     write_records(tx, org, &before, &decision, stamps).await?;
     events::insert_all(tx, context, decision.events, stamps).await
@@ -79,28 +75,37 @@ async fn look_around<'a>(
     tx: &mut Tx<'_>,
     context: &'a Context,
     platform: Platform,
-    (assistant_id, is_new): (Option<AssistantId>, bool),
+    (assistant_id, before): (Option<AssistantId>, Option<&'a CallState>),
     call: CallState,
 ) -> Result<Situation<'a>> {
     let org = context.org;
-    let contact = match &call.facts.caller_phone {
-        Some(phone) => contacts::by_phone(tx, org, phone).await?,
-        None => None,
+    let phone = call.facts.caller_phone.as_ref();
+    let keeps_number = before.is_some_and(|before| before.facts.caller_phone.as_ref() == phone);
+    // A call keeps its contact, whatever became of the number since, and goes without where that was deleted.
+    let contact = match (phone, call.contact_id) {
+        (Some(_), Some(id)) if keeps_number => contacts::by_id(tx, org, id).await?,
+        (Some(phone), _) if !keeps_number => contacts::by_phone(tx, org, phone).await?,
+        _ => None,
     };
     let lead = match (call.lead_id, &contact) {
         (Some(id), _) => leads::by_id(tx, org, id).await?,
         (None, Some(contact)) => leads::open_lead_of(tx, org, contact.id).await?,
         (None, None) => None,
     };
-    let appointments = if is_new { Vec::new() } else { appointments::of_call(tx, org, call.id).await? };
     let used_tools = call.facts.messages.iter().flatten().any(|message| message.tool.is_some());
+    // Only the use of a tool makes appointments, and a new call has none yet.
+    let may_have_some = used_tools && before.is_some();
+    let appointments =
+        if may_have_some { appointments::of_call(tx, org, call.id).await? } else { Vec::new() };
     let settings = if used_tools { settings_of(tx, org).await? } else { OrgSettings::default() };
     Ok(Situation {
+        contact_is_deleted: contact.is_none() && phone.is_some() && keeps_number,
+        lead_is_deleted: lead.is_none() && call.lead_id.is_some(),
+        screening: blocked_numbers::screen(tx, org, &call.facts).await?,
         call,
         platform,
         assistant_id,
-        name_before: None,
-        email_before: None,
+        before,
         contact,
         lead,
         appointments,
@@ -133,6 +138,9 @@ async fn write_call_row(
         }
         None => calls::insert(tx, org, (origin.source, origin.platform), external_id, call, beside).await?,
     };
+    if call.blocked && stored.is_none_or(|stored| !stored.state.blocked) {
+        calls::mark_blocked(tx, org, call.id).await?;
+    }
     let before = stored.map(|stored| &stored.state.ranks);
     if let Some(messages) = &call.facts.messages
         && differs(before, &call.ranks, &[Field::Messages])
@@ -199,7 +207,7 @@ async fn write_records(
         if before.appointments.contains(&appointment.id) {
             appointments::update(tx, org, &appointment).await?;
         } else {
-            appointments::insert(tx, org, tool_call, &appointment).await?;
+            appointments::insert(tx, org, Some(tool_call), &appointment).await?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! threads can drive an operation to its end with a single poll ([`drive`]).
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::Future,
     ops::Range,
     pin::{Pin, pin},
@@ -42,6 +42,8 @@ pub(crate) enum Care {
 pub(crate) struct Known {
     /// Stamps that were taken and not given yet.
     pub(crate) stamps: HashMap<OrgId, Range<i64>>,
+    /// Organizations that block numbers. Known with their stamps, and never forgotten: to look once too often is no harm.
+    pub(crate) blocking: HashSet<OrgId>,
     /// Who is told an organization's events. Whatever writes endpoints forgets it.
     pub(crate) subscribers: HashMap<OrgId, Arc<[Subscriber]>>,
 }

@@ -1,5 +1,6 @@
 //! `/v1/appointments`
 
+use axum::response::Response;
 use model::{Appointment, AppointmentStatus, id::kind};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -8,8 +9,12 @@ use crate::{
     auth::Caller,
     envelope::{List, One},
     error::ApiError,
-    extract::{CursorParam, Limit, PathId, PhoneParam, Query, TimeParam, page},
+    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
     openapi::{self, ListOf, OneOf},
+    v1::{
+        appointments_body::{ChangedAppointment, NewAppointment},
+        writes::{Asking, ChangeHeaders, CreateHeaders, DeletedRecord, answered},
+    },
 };
 
 /// Which appointments are asked for.
@@ -81,4 +86,83 @@ pub(crate) async fn get_appointment(
         caller.store.get_appointment(id).await?.ok_or_else(|| ApiError::not_found("appointment"))?;
     let version = appointment.updated_at;
     Ok(One::new(appointment).versioned(version))
+}
+
+/// Create an appointment
+///
+/// One that is booked and names a call is told as `appointment.booked`, as if the assistant had booked it in the call.
+#[utoipa::path(post, path = "/v1/appointments", tag = "Appointments", params(CreateHeaders), request_body = NewAppointment,
+    responses(
+        (status = 201, description = "The appointment.", body = OneOf<Appointment>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn create_appointment(
+    caller: Caller,
+    asking: Asking,
+    body: Json<NewAppointment>,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&body.raw)?;
+    let call = body.value.call_id;
+    let new = body.value.into_change()?;
+    answered(caller.store.create_appointment(call, new, asked).await?, "appointment")
+}
+
+/// Change an appointment
+///
+/// What is written here stays; a later message of its call only fills in what is empty. An `unconfirmed` booking that is
+/// set to `booked` is confirmed by this, and told as `appointment.booked`.
+#[utoipa::path(patch, path = "/v1/appointments/{id}", tag = "Appointments",
+    params(("id" = String, Path, description = "The appointment's id.", format = Uuid), ChangeHeaders),
+    request_body = ChangedAppointment,
+    responses(
+        (status = 200, description = "The appointment, changed.", body = OneOf<Appointment>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 412, response = openapi::PreconditionFailed),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn update_appointment(
+    caller: Caller,
+    PathId(id): PathId<kind::Appointment>,
+    asking: Asking,
+    body: Json<ChangedAppointment>,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&body.raw)?;
+    let change = body.value.into_change()?;
+    answered(caller.store.update_appointment(id, change, asked).await?, "appointment")
+}
+
+/// Delete an appointment
+///
+/// A later message of its call does not bring it back.
+#[utoipa::path(delete, path = "/v1/appointments/{id}", tag = "Appointments",
+    params(("id" = String, Path, description = "The appointment's id.", format = Uuid), ChangeHeaders),
+    responses(
+        (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 412, response = openapi::PreconditionFailed),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn delete_appointment(
+    caller: Caller,
+    PathId(id): PathId<kind::Appointment>,
+    asking: Asking,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&[])?;
+    answered(caller.store.delete_appointment(id, asked).await?, "appointment")
 }

@@ -14,8 +14,9 @@ use crate::{
     extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
     openapi::{self, ListOf, OneOf},
     v1::{
-        calls_body::NewCall,
-        idempotency::{answered, idempotency},
+        calls_body::{NewCall, ReviewCall},
+        idempotency::{self, idempotency},
+        writes::{Asking, ChangeHeaders, answered},
     },
 };
 
@@ -82,6 +83,36 @@ pub(crate) async fn get_call(caller: Caller, PathId(id): PathId<kind::Call>) -> 
     Ok(RawOne(call))
 }
 
+/// Review a call
+///
+/// What the organization says of a call: labels, notes, whether somebody has looked at it, whether it is spam. What the
+/// platform said is not changed by this. Of a call that is spam no lead is made.
+#[utoipa::path(patch, path = "/v1/calls/{id}", tag = "Calls",
+    params(("id" = String, Path, description = "The call's id.", format = Uuid), ChangeHeaders),
+    request_body = ReviewCall,
+    responses(
+        (status = 200, description = "The call, changed.", body = OneOf<CallDetail>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 412, response = openapi::PreconditionFailed),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn review_call(
+    caller: Caller,
+    PathId(id): PathId<kind::Call>,
+    asking: Asking,
+    body: Json<ReviewCall>,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&body.raw)?;
+    let review = body.value.into_review()?;
+    answered(caller.store.review_call(id, review, asked).await?, "call")
+}
+
 /// Create or update a call
 ///
 /// Creates a call, or updates the one that was written here with the same `external_id`. Fields that are null or
@@ -112,5 +143,5 @@ pub(crate) async fn create_call(
     let change = body.value.into_change(state.clock.now())?;
     let written = caller.store.write_call(external_id, change, idempotency, state.ingest.rules()).await?;
     state.ingest.wake();
-    answered(written)
+    idempotency::answered(written)
 }

@@ -1,13 +1,20 @@
-//! The body of `POST /v1/calls`, and what it says of a call.
+//! The bodies of `/v1/calls`, and what they say of a call.
 
 use model::{
-    AssistantRef, CallStatus, Change, Completion, Direction, Facts, Message, Phone, Stage, Time, Transfer,
-    Urgency,
+    AssistantRef, CallStatus, Change, Completion, Direction, Facts, Message, Patch, Phone, Stage, Time,
+    Transfer, Urgency,
 };
 use serde::{Deserialize, Deserializer, de};
+use store::CallReview;
 use utoipa::ToSchema;
 
-use crate::{error::ApiError, v1::bodies::wrong};
+use crate::{
+    error::ApiError,
+    v1::{
+        bodies::{not_null, wrong},
+        fields::{Tag, is_email, tags, text},
+    },
+};
 
 /// A call as any assistant can write it. All fields are optional; what is null or absent is not known, or stays.
 #[derive(Deserialize, ToSchema)]
@@ -146,6 +153,39 @@ impl NewCall {
     }
 }
 
+/// What the organization says of a call. What is absent stays; null empties it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewCall {
+    /// All labels.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Tag>>, max_items = 50)]
+    tags: Patch<Vec<Tag>>,
+    /// Notes.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 20_000)]
+    notes: Patch<String>,
+    /// Whether a person has looked at it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(nullable = false)]
+    reviewed: Option<bool>,
+    /// Whether it is spam.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(nullable = false)]
+    spam: Option<bool>,
+}
+
+impl ReviewCall {
+    pub(crate) fn into_review(self) -> Result<CallReview, ApiError> {
+        Ok(CallReview {
+            tags: tags(self.tags)?,
+            notes: text("notes", self.notes, 20_000)?,
+            reviewed: self.reviewed,
+            spam: self.spam,
+        })
+    }
+}
+
 /// A whole number in any way of writing it: JSON has one kind of number, and some languages write 30 as `30.0`.
 fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
@@ -153,12 +193,6 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::E
         return Err(de::Error::custom("must be a whole number from 0 to 8640000"));
     }
     Ok(Some(number as i64))
-}
-
-/// Close enough: whether an address exists is only known by writing to it.
-fn is_email(text: &str) -> bool {
-    text.rsplit_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
-        && !text.chars().any(char::is_control)
 }
 
 fn is_web_address(text: &str) -> bool {

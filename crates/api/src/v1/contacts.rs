@@ -1,5 +1,6 @@
 //! `/v1/contacts`
 
+use axum::response::Response;
 use model::{Contact, id::kind};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -8,8 +9,12 @@ use crate::{
     auth::Caller,
     envelope::{List, One},
     error::ApiError,
-    extract::{CursorParam, Limit, PathId, PhoneParam, Query, TimeParam, page},
+    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
     openapi::{self, ListOf, OneOf},
+    v1::{
+        contacts_body::{ContactFields, MergeContacts},
+        writes::{Asking, ChangeHeaders, CreateHeaders, DeletedRecord, answered},
+    },
 };
 
 /// Which contacts are asked for.
@@ -68,4 +73,112 @@ pub(crate) async fn get_contact(
     let contact = caller.store.get_contact(id).await?.ok_or_else(|| ApiError::not_found("contact"))?;
     let version = contact.updated_at;
     Ok(One::new(contact).versioned(version))
+}
+
+/// Create a contact
+///
+/// A call from one of its numbers is this contact's from then on. A number has one contact at most: where it has one
+/// already, the answer is 409.
+#[utoipa::path(post, path = "/v1/contacts", tag = "Contacts", params(CreateHeaders), request_body = ContactFields,
+    responses(
+        (status = 201, description = "The contact.", body = OneOf<Contact>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn create_contact(
+    caller: Caller,
+    asking: Asking,
+    body: Json<ContactFields>,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&body.raw)?;
+    let new = body.value.into_change()?;
+    answered(caller.store.create_contact(new, asked).await?, "contact")
+}
+
+/// Change a contact
+///
+/// What is written here stays, whatever later calls say. The id of a contact that was merged into this one names it too.
+#[utoipa::path(patch, path = "/v1/contacts/{id}", tag = "Contacts",
+    params(("id" = String, Path, description = "The contact's id.", format = Uuid), ChangeHeaders),
+    request_body = ContactFields,
+    responses(
+        (status = 200, description = "The contact, changed.", body = OneOf<Contact>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 412, response = openapi::PreconditionFailed),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn update_contact(
+    caller: Caller,
+    PathId(id): PathId<kind::Contact>,
+    asking: Asking,
+    body: Json<ContactFields>,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&body.raw)?;
+    let change = body.value.into_change()?;
+    answered(caller.store.update_contact(id, change, asked).await?, "contact")
+}
+
+/// Delete a contact
+///
+/// Its calls, leads and appointments stay, without a contact. A new call from its number makes a new contact.
+#[utoipa::path(delete, path = "/v1/contacts/{id}", tag = "Contacts",
+    params(("id" = String, Path, description = "The contact's id.", format = Uuid), ChangeHeaders),
+    responses(
+        (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 412, response = openapi::PreconditionFailed),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn delete_contact(
+    caller: Caller,
+    PathId(id): PathId<kind::Contact>,
+    asking: Asking,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&[])?;
+    answered(caller.store.delete_contact(id, asked).await?, "contact")
+}
+
+/// Merge two contacts
+///
+/// Two contacts turn out to be one person: the one that `from` names is merged into the one in the path. Its calls, leads
+/// and appointments move, all its numbers go on leading to the person, and what the other lacks is filled in. Its
+/// id names the other one from now on.
+#[utoipa::path(post, path = "/v1/contacts/{id}/merge", tag = "Contacts",
+    params(("id" = String, Path, description = "The id of the contact that stays.", format = Uuid), ChangeHeaders),
+    request_body = MergeContacts,
+    responses(
+        (status = 200, description = "The contact that both are now.", body = OneOf<Contact>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 412, response = openapi::PreconditionFailed),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn merge_contacts(
+    caller: Caller,
+    PathId(id): PathId<kind::Contact>,
+    asking: Asking,
+    body: Json<MergeContacts>,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&body.raw)?;
+    answered(caller.store.merge_contacts(id, body.value.from, asked).await?, "contact")
 }

@@ -1,5 +1,6 @@
 //! `/v1/leads`
 
+use axum::response::Response;
 use model::{Lead, LeadStatus, Urgency, id::kind};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -8,8 +9,12 @@ use crate::{
     auth::Caller,
     envelope::{List, One},
     error::ApiError,
-    extract::{CursorParam, Limit, PathId, PhoneParam, Query, TimeParam, page},
+    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
     openapi::{self, ListOf, OneOf},
+    v1::{
+        leads_body::{ChangedLead, NewLead},
+        writes::{Asking, ChangeHeaders, CreateHeaders, DeletedRecord, answered},
+    },
 };
 
 /// Which leads are asked for.
@@ -73,4 +78,83 @@ pub(crate) async fn get_lead(caller: Caller, PathId(id): PathId<kind::Lead>) -> 
     let lead = caller.store.get_lead(id).await?.ok_or_else(|| ApiError::not_found("lead"))?;
     let version = lead.updated_at;
     Ok(One::new(lead).versioned(version))
+}
+
+/// Create a lead
+///
+/// One that names a call with sufficient context is told as `lead.created`, as if the call had made it. A call has one lead
+/// at most: where it has one already, the answer is 409.
+#[utoipa::path(post, path = "/v1/leads", tag = "Leads", params(CreateHeaders), request_body = NewLead,
+    responses(
+        (status = 201, description = "The lead.", body = OneOf<Lead>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn create_lead(
+    caller: Caller,
+    asking: Asking,
+    body: Json<NewLead>,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&body.raw)?;
+    let call = body.value.call_id;
+    let new = body.value.into_change()?;
+    answered(caller.store.create_lead(call, new, asked).await?, "lead")
+}
+
+/// Change a lead
+///
+/// What is written here stays until the caller says something new.
+#[utoipa::path(patch, path = "/v1/leads/{id}", tag = "Leads",
+    params(("id" = String, Path, description = "The lead's id.", format = Uuid), ChangeHeaders),
+    request_body = ChangedLead,
+    responses(
+        (status = 200, description = "The lead, changed.", body = OneOf<Lead>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 412, response = openapi::PreconditionFailed),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn update_lead(
+    caller: Caller,
+    PathId(id): PathId<kind::Lead>,
+    asking: Asking,
+    body: Json<ChangedLead>,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&body.raw)?;
+    let change = body.value.into_change()?;
+    answered(caller.store.update_lead(id, change, asked).await?, "lead")
+}
+
+/// Delete a lead
+///
+/// Its appointments stay, and a later message of its call does not bring it back.
+#[utoipa::path(delete, path = "/v1/leads/{id}", tag = "Leads",
+    params(("id" = String, Path, description = "The lead's id.", format = Uuid), ChangeHeaders),
+    responses(
+        (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 412, response = openapi::PreconditionFailed),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn delete_lead(
+    caller: Caller,
+    PathId(id): PathId<kind::Lead>,
+    asking: Asking,
+) -> Result<Response, ApiError> {
+    let asked = asking.of(&[])?;
+    answered(caller.store.delete_lead(id, asked).await?, "lead")
 }

@@ -1,18 +1,23 @@
 //! `/v1`: an organization's data, for holders of its API keys.
 
 pub(crate) mod appointments;
+mod appointments_body;
 pub(crate) mod assistants;
+pub(crate) mod blocked_numbers;
 mod bodies;
 pub(crate) mod calls;
 mod calls_body;
 pub(crate) mod contacts;
+mod contacts_body;
 pub(crate) mod deliveries;
 pub(crate) mod event_stream;
 pub(crate) mod event_types;
 pub(crate) mod events;
 mod exchange;
+mod fields;
 mod idempotency;
 pub(crate) mod leads;
+mod leads_body;
 pub(crate) mod preview;
 pub(crate) mod recordings;
 pub(crate) mod source_events;
@@ -22,3 +27,4 @@ mod sources_body;
 pub(crate) mod webhook_tests;
 pub(crate) mod webhooks;
 mod webhooks_body;
+mod writes;

@@ -61,6 +61,10 @@ fn a_call_is_created_once_and_then_updated_by_its_external_id() {
           "ended_reason": "hung up",
           "recording_available": true,
           "updated_at": "2026-02-24T21:00:30.000002Z",
+          "reviewed": false,
+          "spam": false,
+          "tags": [],
+          "notes": null,
           "messages": [
             {
               "role": "assistant",

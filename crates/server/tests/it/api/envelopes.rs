@@ -49,9 +49,9 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         x-content-type-options: nosniff
         cache-control: private, no-cache
         vary: accept-encoding
-        content-length: 753
+        content-length: 806
 
-        {"data":{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","messages":null,"recordings":[]},"meta":{"request_id":"req_00000000000070008000000000000034","timestamp":"2026-02-24T21:00:00.000Z"}}
+        {"data":{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","reviewed":false,"spam":false,"tags":[],"notes":null,"messages":null,"recordings":[]},"meta":{"request_id":"req_00000000000070008000000000000034","timestamp":"2026-02-24T21:00:00.000Z"}}
         "#);
         assert_snapshot!(client.get("/v1/calls").await.shown(), @r#"
         200 OK
@@ -65,9 +65,9 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         x-content-type-options: nosniff
         cache-control: private, no-cache
         vary: accept-encoding
-        content-length: 759
+        content-length: 812
 
-        {"data":[{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z"}],"has_more":false,"next_cursor":null,"meta":{"request_id":"req_0000000000007000800000000000003a","timestamp":"2026-02-24T21:00:00.000Z"}}
+        {"data":[{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","reviewed":false,"spam":false,"tags":[],"notes":null}],"has_more":false,"next_cursor":null,"meta":{"request_id":"req_0000000000007000800000000000003a","timestamp":"2026-02-24T21:00:00.000Z"}}
         "#);
         let id = answer.json()["data"]["id"].as_str().expect("an id").to_owned();
         assert_snapshot!(client.get(&format!("/v1/calls/{id}")).await.shown(), @r#"
@@ -83,9 +83,9 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         x-content-type-options: nosniff
         cache-control: private, no-cache
         vary: accept-encoding
-        content-length: 753
+        content-length: 806
 
-        {"data":{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","messages":null,"recordings":[]},"meta":{"request_id":"req_0000000000007000800000000000003b","timestamp":"2026-02-24T21:00:00.000Z"}}
+        {"data":{"id":"00000000-0000-7000-8000-000000000035","caller_phone":"+14155550142","caller_name":null,"status":"completed","duration_seconds":60,"summary":"The boiler leaks.","transcript":null,"recording_url":null,"transfer_status":null,"started_at":"2026-02-24T20:58:00.000Z","ended_at":"2026-02-24T20:59:00.000Z","assistant_id":null,"contact_id":"00000000-0000-7000-8000-000000000036","created_at":"2026-02-24T21:00:00.000001Z","caller_email":null,"intent":null,"urgency":null,"direction":null,"source":"api","external_id":"a","ended_reason":null,"recording_available":false,"updated_at":"2026-02-24T21:00:00.000001Z","reviewed":false,"spam":false,"tags":[],"notes":null,"messages":null,"recordings":[]},"meta":{"request_id":"req_0000000000007000800000000000003b","timestamp":"2026-02-24T21:00:00.000Z"}}
         "#);
         assert_snapshot!(client.get("/v1/contacts").await.shown(), @r#"
         200 OK
@@ -99,9 +99,9 @@ fn a_list_a_record_and_an_error_have_their_envelopes() {
         x-content-type-options: nosniff
         cache-control: private, no-cache
         vary: accept-encoding
-        content-length: 421
+        content-length: 439
 
-        {"data":[{"id":"00000000-0000-7000-8000-000000000036","name":null,"phone":"+14155550142","email":null,"company":null,"notes":null,"tags":[],"call_count":1,"last_call_at":"2026-02-24T20:58:00.000Z","created_at":"2026-02-24T21:00:00.000002Z","updated_at":"2026-02-24T21:00:00.000002Z"}],"has_more":false,"next_cursor":null,"meta":{"request_id":"req_0000000000007000800000000000003c","timestamp":"2026-02-24T21:00:00.000Z"}}
+        {"data":[{"id":"00000000-0000-7000-8000-000000000036","name":null,"phone":"+14155550142","other_phones":[],"email":null,"company":null,"notes":null,"tags":[],"call_count":1,"last_call_at":"2026-02-24T20:58:00.000Z","created_at":"2026-02-24T21:00:00.000002Z","updated_at":"2026-02-24T21:00:00.000002Z"}],"has_more":false,"next_cursor":null,"meta":{"request_id":"req_0000000000007000800000000000003c","timestamp":"2026-02-24T21:00:00.000Z"}}
         "#);
         assert_snapshot!(client.get("/v1/leads").await.shown(), @r#"
         200 OK
@@ -238,7 +238,7 @@ fn a_wrong_method_is_told_the_right_ones() {
         let mut told = Vec::new();
         for (method, path) in [
             (Method::DELETE, "/v1/calls"),
-            (Method::POST, "/v1/contacts"),
+            (Method::POST, "/v1/assistants"),
             (Method::PUT, &format!("/v1/calls/{NOBODY}")),
             (Method::GET, &format!("/ingest/vapi/{NOBODY}")),
             (Method::POST, "/openapi.json"),
@@ -249,8 +249,8 @@ fn a_wrong_method_is_told_the_right_ones() {
         }
         assert_snapshot!(told.join("\n"), @"
         /v1/calls allows GET,HEAD,POST; 405 method_not_allowed: DELETE is not possible here
-        /v1/contacts allows GET,HEAD; 405 method_not_allowed: POST is not possible here
-        /v1/calls/0197a3c4-0000-7000-8000-00000000dead allows GET,HEAD; 405 method_not_allowed: PUT is not possible here
+        /v1/assistants allows GET,HEAD; 405 method_not_allowed: POST is not possible here
+        /v1/calls/0197a3c4-0000-7000-8000-00000000dead allows GET,HEAD,PATCH; 405 method_not_allowed: PUT is not possible here
         /ingest/vapi/0197a3c4-0000-7000-8000-00000000dead allows POST; 405 method_not_allowed: GET is not possible here
         /openapi.json allows GET,HEAD; 405 method_not_allowed: POST is not possible here
         /healthz allows GET,HEAD; 405 method_not_allowed: POST is not possible here

@@ -13,6 +13,8 @@ use crate::support::{Org, Receiver, Setup, TestApp, booking, on_both_with, repor
 enum Row {
     /// A record by id: another organization's is not found.
     Record(&'static str),
+    /// A record by id, with a body that is right for any.
+    Change(&'static str, fn() -> Value),
     /// A list: another organization's records are not in it.
     List,
     /// It writes: what is written is the caller's own, even with another organization's names for things.
@@ -23,21 +25,40 @@ enum Row {
     Open,
 }
 
+/// An id that nothing has.
+const NOBODY_S: &str = "0197a3c4-0000-7000-8000-00000000dead";
+
 fn table() -> BTreeMap<&'static str, Row> {
     let same_name =
         || json!({"external_id": "theirs", "caller_phone": "+14155550142", "caller_name": "Mine"});
+    let same_number = || json!({"phone": "+14155550198", "name": "Mine"});
     BTreeMap::from([
         ("GET /v1/calls", Row::List),
         ("POST /v1/calls", Row::Write(same_name)),
         ("GET /v1/calls/{id}", Row::Record("calls")),
         ("GET /v1/calls/{id}/recording", Row::Record("calls")),
         ("GET /recordings/{call_id}/{variant}", Row::Open),
+        ("PATCH /v1/calls/{id}", Row::Change("calls", || json!({"notes": "Mine", "spam": true}))),
         ("GET /v1/contacts", Row::List),
+        ("POST /v1/contacts", Row::Write(same_number)),
         ("GET /v1/contacts/{id}", Row::Record("contacts")),
+        ("PATCH /v1/contacts/{id}", Row::Change("contacts", || json!({"name": "Mine"}))),
+        ("DELETE /v1/contacts/{id}", Row::Record("contacts")),
+        ("POST /v1/contacts/{id}/merge", Row::Change("contacts", || json!({"from": NOBODY_S}))),
         ("GET /v1/leads", Row::List),
+        ("POST /v1/leads", Row::Write(same_number)),
         ("GET /v1/leads/{id}", Row::Record("leads")),
+        ("PATCH /v1/leads/{id}", Row::Change("leads", || json!({"status": "won"}))),
+        ("DELETE /v1/leads/{id}", Row::Record("leads")),
         ("GET /v1/appointments", Row::List),
+        ("POST /v1/appointments", Row::Write(|| json!({"external_id": "bk_1", "status": "cancelled"}))),
         ("GET /v1/appointments/{id}", Row::Record("appointments")),
+        ("PATCH /v1/appointments/{id}", Row::Change("appointments", || json!({"status": "cancelled"}))),
+        ("DELETE /v1/appointments/{id}", Row::Record("appointments")),
+        ("GET /v1/blocked-numbers", Row::List),
+        ("POST /v1/blocked-numbers", Row::Write(|| json!({"phone": "+14155550199"}))),
+        ("GET /v1/blocked-numbers/{id}", Row::Record("blocked-numbers")),
+        ("DELETE /v1/blocked-numbers/{id}", Row::Record("blocked-numbers")),
         ("GET /v1/assistants", Row::List),
         ("GET /v1/sources", Row::List),
         ("POST /v1/sources", Row::Write(|| json!({"platform": "vapi", "name": "theirs"}))),
@@ -103,7 +124,19 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     let client = app.key(&org);
     client.write_call(json!({"external_id": "theirs", "summary": "Written"})).await;
     let mut ids = BTreeMap::new();
-    for kind in ["calls", "contacts", "leads", "appointments", "sources", "webhooks", "deliveries"] {
+    client.made("/v1/contacts", json!({"phone": "+14155550198"})).await;
+    client.made("/v1/blocked-numbers", json!({"phone": "+14155550199"})).await;
+    let kinds = [
+        "calls",
+        "contacts",
+        "leads",
+        "appointments",
+        "blocked-numbers",
+        "sources",
+        "webhooks",
+        "deliveries",
+    ];
+    for kind in kinds {
         let list = client.data(&format!("/v1/{kind}")).await;
         ids.insert(kind, list[0]["id"].as_str().unwrap_or_else(|| panic!("a record in {kind}")).to_owned());
     }
@@ -140,7 +173,9 @@ fn no_operation_answers_without_a_good_key() {
             }
             assert!(path.starts_with("/v1/"), "{name} is open only if it is not under /v1");
             let path = match row {
-                Row::Record(kind) => path.replace("{id}", &ids[kind]).replace("{event_id}", &ids["events"]),
+                Row::Record(kind) | Row::Change(kind, _) => {
+                    path.replace("{id}", &ids[kind]).replace("{event_id}", &ids["events"])
+                }
                 _ => path,
             };
             for client in [app.anon(), app.bearer(revoked_key.reveal()), app.bearer(expired_key.reveal())] {
@@ -172,13 +207,15 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
         operations.sort_by_key(|(name, ..)| matches!(table[name.as_str()], Row::Write(_)));
         for (name, method, path) in operations {
             match &table[name.as_str()] {
-                Row::Record(kind) => {
+                row @ (Row::Record(kind) | Row::Change(kind, _)) => {
                     let path = path.replace("{id}", &their_ids[kind]);
                     let path = path.replace("{event_id}", &their_ids["events"]);
-                    let (json, body) = ([("content-type", "application/json")], b"{}".to_vec());
+                    let body = if let Row::Change(_, body) = row { body() } else { json!({}) };
+                    let (json, body) =
+                        ([("content-type", "application/json")], body.to_string().into_bytes());
                     let (their, none) = (
                         client.send(method.clone(), &path, &json, body.clone()).await,
-                        path.replace(&their_ids[kind], "0197a3c4-0000-7000-8000-00000000dead"),
+                        path.replace(&their_ids[kind], NOBODY_S),
                     );
                     let nobody_s = client.send(method, &none, &json, body).await;
                     assert_eq!(
@@ -208,6 +245,41 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
     });
 }
 
+#[test]
+fn no_field_can_name_another_organization_s_records() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let (theirs, their_ids) = org_with_everything(app, "Theirs").await;
+        let (mine, my_ids) = org_with_everything(app, "Mine").await;
+        let (client, before) = (app.key(&mine), everything(app, &theirs).await);
+        let own = everything(app, &mine).await;
+        let merge = format!("/v1/contacts/{}/merge", my_ids["contacts"]);
+        let lead = format!("/v1/leads/{}", my_ids["leads"]);
+        let appointment = format!("/v1/appointments/{}", my_ids["appointments"]);
+        for (method, path, field, kind) in [
+            (Method::POST, "/v1/leads", "call_id", "calls"),
+            (Method::POST, "/v1/leads", "contact_id", "contacts"),
+            (Method::PATCH, &lead, "contact_id", "contacts"),
+            (Method::POST, "/v1/appointments", "call_id", "calls"),
+            (Method::POST, "/v1/appointments", "contact_id", "contacts"),
+            (Method::POST, "/v1/appointments", "lead_id", "leads"),
+            (Method::PATCH, &appointment, "contact_id", "contacts"),
+            (Method::PATCH, &appointment, "lead_id", "leads"),
+            (Method::POST, &merge, "from", "contacts"),
+        ] {
+            let mut told = Vec::new();
+            for id in [their_ids[kind].as_str(), NOBODY_S] {
+                let body = json!({field: id}).to_string().into_bytes();
+                let headers = [("content-type", "application/json")];
+                told.push(client.send(method.clone(), path, &headers, body).await.error());
+            }
+            let noun = kind.trim_end_matches('s');
+            let expected = format!("400 bad_request: Wrong field `{field}`: there is no {noun} with this id");
+            assert_eq!(told, [expected.clone(), expected], "{method} {path}");
+        }
+        assert_eq!((everything(app, &theirs).await, everything(app, &mine).await), (before, own));
+    });
+}
+
 async fn everything(app: &TestApp, org: &Org) -> Vec<Value> {
     let mut all = Vec::new();
     for kind in [
@@ -215,6 +287,7 @@ async fn everything(app: &TestApp, org: &Org) -> Vec<Value> {
         "contacts",
         "leads",
         "appointments",
+        "blocked-numbers",
         "assistants",
         "sources",
         "webhooks",

@@ -4,8 +4,10 @@
 
 mod answers;
 mod audio;
+mod blocked_numbers;
 mod bucket;
 mod calls;
+mod contacts;
 mod deliveries;
 mod endpoints;
 mod envelopes;
@@ -23,6 +25,7 @@ pub(crate) mod platforms;
 mod poison;
 mod recordings;
 mod recordings_in_time;
+mod records;
 mod refusals;
 mod retries;
 mod schemathesis;
@@ -31,3 +34,4 @@ mod search;
 mod sources;
 mod streams;
 mod webhooks;
+mod writes;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use model::Platform;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::platforms::recorded;
 use crate::support::{Org, Receiver, Setup, TestApp, on_both_with};
@@ -13,17 +13,26 @@ macro_rules! fixtures {
         [$(include_str!(concat!("../../../../connectors/fixtures/", $platform, "/", $name, ".json"))),*]
     };
 }
+pub(super) use fixtures;
 
 /// Everything that does not depend on when the messages came.
 #[derive(Debug, PartialEq)]
-struct Outcome {
-    records: BTreeMap<&'static str, Value>,
-    events: Vec<String>,
+pub(super) struct Outcome {
+    pub(super) records: BTreeMap<&'static str, Value>,
+    pub(super) events: Vec<String>,
 }
 
-async fn outcome(app: &TestApp, platform: Platform, messages: &[&str]) -> Outcome {
+pub(super) async fn outcome(
+    app: &TestApp,
+    platform: Platform,
+    messages: &[&str],
+    blocked: Option<&str>,
+) -> Outcome {
     let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
     org.endpoint(&receiver.url("/")).await;
+    if let Some(number) = blocked {
+        app.key(&org).made("/v1/blocked-numbers", json!({"phone": number})).await;
+    }
     let source = org.source(platform).await;
     for message in messages {
         let answer = source.post(app, message).await;
@@ -61,7 +70,7 @@ async fn records(app: &TestApp, org: &Org) -> BTreeMap<&'static str, Value> {
     records
 }
 
-fn permutations<'a>(messages: &[&'a str]) -> Vec<Vec<&'a str>> {
+pub(super) fn permutations<'a>(messages: &[&'a str]) -> Vec<Vec<&'a str>> {
     let Some((first, rest)) = messages.split_first() else { return vec![Vec::new()] };
     let shorter = permutations(rest);
     let insert = |shorter: &Vec<&'a str>, place: usize| {
@@ -75,15 +84,15 @@ fn permutations<'a>(messages: &[&'a str]) -> Vec<Vec<&'a str>> {
 /// Every order, and every order twice over.
 fn check(platform: Platform, messages: &[&str]) {
     on_both_with(Setup::unhurried(), async |app| {
-        let expected = outcome(app, platform, messages).await;
+        let expected = outcome(app, platform, messages, None).await;
         let mut once = expected.events.clone();
         once.dedup();
         assert_eq!(expected.events, once, "each event once");
         assert_eq!(expected.records["calls"].as_array().map(Vec::len), Some(1));
         for order in permutations(messages) {
-            assert_eq!(outcome(app, platform, &order).await, expected, "{}", names(&order));
+            assert_eq!(outcome(app, platform, &order, None).await, expected, "{}", names(&order));
             let again: Vec<_> = order.iter().chain(&order).copied().collect();
-            assert_eq!(outcome(app, platform, &again).await, expected, "{}", names(&again));
+            assert_eq!(outcome(app, platform, &again, None).await, expected, "{}", names(&again));
         }
     });
 }

@@ -40,10 +40,13 @@ fn every_operation_names_the_scope_that_it_needs() {
     let mut listed: Vec<_> = listed.collect();
     listed.sort();
     assert_snapshot!(listed.join("\n"), @"
+    calls:write: PATCH /v1/calls/{id}
     calls:write: POST /v1/calls
     read: GET /v1/appointments
     read: GET /v1/appointments/{id}
     read: GET /v1/assistants
+    read: GET /v1/blocked-numbers
+    read: GET /v1/blocked-numbers/{id}
     read: GET /v1/calls
     read: GET /v1/calls/{id}
     read: GET /v1/calls/{id}/recording
@@ -56,6 +59,18 @@ fn every_operation_names_the_scope_that_it_needs() {
     read: GET /v1/events/stream
     read: GET /v1/leads
     read: GET /v1/leads/{id}
+    records:write: DELETE /v1/appointments/{id}
+    records:write: DELETE /v1/blocked-numbers/{id}
+    records:write: DELETE /v1/contacts/{id}
+    records:write: DELETE /v1/leads/{id}
+    records:write: PATCH /v1/appointments/{id}
+    records:write: PATCH /v1/contacts/{id}
+    records:write: PATCH /v1/leads/{id}
+    records:write: POST /v1/appointments
+    records:write: POST /v1/blocked-numbers
+    records:write: POST /v1/contacts
+    records:write: POST /v1/contacts/{id}/merge
+    records:write: POST /v1/leads
     sources:read: GET /v1/sources
     sources:read: GET /v1/sources/{id}
     sources:read: GET /v1/sources/{id}/events

@@ -37,7 +37,7 @@ async fn print_objects(kind: Kind) {
     let org = home.json(&["org", "create", "--name", "  Lakeside  "]);
     assert_eq!((fields(&org), &org["name"]), (vec!["id", "name"], &"Lakeside".into()));
     let org = text(&org, "id");
-    for list in ["key", "source", "webhook", "deliveries"] {
+    for list in ["key", "source", "blocked-number", "webhook", "deliveries"] {
         assert_eq!(rows(&home.json(&[list, "list", "--org", &org])).len(), 0, "a fresh one has no {list}");
     }
 
@@ -86,8 +86,11 @@ async fn print_objects(kind: Kind) {
     assert_eq!(fields(&deliveries[0])[..8], names);
     assert_eq!(deliveries[0]["event"], "call.completed");
 
+    let block = ["blocked-number", "create", "--org", &scene.org, "--phone", "+14155550199"];
+    assert_eq!(fields(&home.json(&block)), ["id", "phone", "reason", "created_at"]);
+
     // Without --json, it is the same for people.
-    for list in ["key", "source", "webhook", "deliveries"] {
+    for list in ["key", "source", "blocked-number", "webhook", "deliveries"] {
         let ran = home.run(&[list, "list", "--org", &scene.org]);
         assert!(ran.status.success() && ran.stdout.lines().count() == 2, "{ran:?}");
     }

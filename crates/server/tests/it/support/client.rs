@@ -69,6 +69,20 @@ impl<'a> Client<'a> {
         answer.json()["data"].take()
     }
 
+    /// Makes a record; the record.
+    pub(crate) async fn made(&self, path: &str, body: Value) -> Value {
+        let answer = self.post(path, &body).await;
+        assert_eq!(answer.status, 201, "POST {path} {body}: {}", answer.shown());
+        answer.json()["data"].take()
+    }
+
+    /// Changes a record; the record.
+    pub(crate) async fn changed(&self, path: &str, body: Value) -> Value {
+        let answer = self.patch(path, &body).await;
+        assert_eq!(answer.status, 200, "PATCH {path} {body}: {}", answer.shown());
+        answer.json()["data"].take()
+    }
+
     /// Sends a request, and lets everything happen that follows from it.
     pub(crate) async fn send(
         &self,

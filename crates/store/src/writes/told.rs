@@ -1,0 +1,52 @@
+//! What the world is told of a write: here and nowhere else.
+
+use model::{
+    Appointment, AppointmentStatus, CallId, EventType, Lead,
+    event::{AppointmentBooked, LeadCreated},
+};
+use serde::Serialize;
+
+use super::{Change, Changed};
+use crate::NewEvent;
+
+/// The events that a change makes.
+///
+/// The documented events tell of calls. So a lead or an appointment that is written is told where it names a call, as if the
+/// call had made it, unless that call's caller was turned away; what a person notes down beside any call is not told.
+pub(super) fn events_of(change: &Change) -> Vec<NewEvent> {
+    match change {
+        Change::Lead(changed) if is_made_from_call(changed) => changed
+            .after
+            .iter()
+            .map(|lead| event(EventType::LeadCreated, lead.call_id, &LeadCreated::from(lead)))
+            .collect(),
+        Change::Appointment(changed) if is_booked(changed) => {
+            let told = |booked: &Appointment| {
+                event(EventType::AppointmentBooked, booked.call_id, &AppointmentBooked::from(booked))
+            };
+            changed.after.iter().map(told).collect()
+        }
+        Change::Lead(_) | Change::Appointment(_) => Vec::new(),
+    }
+}
+
+fn event(event: EventType, call_id: Option<CallId>, data: &impl Serialize) -> NewEvent {
+    NewEvent { event, call_id, data: super::to_json(data) }
+}
+
+/// A new lead of a call with sufficient context: a way to call back and a need.
+fn is_made_from_call(changed: &Changed<Lead>) -> bool {
+    let (None, Some(lead)) = (&changed.before, &changed.after) else { return false };
+    let is_reachable = lead.phone.is_some() || lead.email.is_some();
+    let has_need = lead.intent.is_some() || lead.summary.is_some();
+    is_reachable && has_need && changed.call.as_ref().is_some_and(|call| call.took_place())
+}
+
+/// An appointment of a call that is booked now and was not before: written so, or confirmed by a person where the
+/// calendar's answer could not be read.
+fn is_booked(changed: &Changed<Appointment>) -> bool {
+    let is_news =
+        changed.before.as_ref().is_none_or(|before| before.status == AppointmentStatus::Unconfirmed);
+    let is_booked = changed.after.as_ref().is_some_and(|after| after.status == AppointmentStatus::Booked);
+    is_news && is_booked && changed.call.as_ref().is_some_and(|call| !call.is_turned_away())
+}
