@@ -23,6 +23,7 @@ use ::ingest::Ingest;
 use axum::{Router, middleware};
 use delivery::Trials;
 use model::{Clock, IdGen};
+use reconcile::Reconciler;
 use recordings::Vault;
 use store::Store;
 use tower_http::compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::NotForContentType};
@@ -51,6 +52,8 @@ pub struct Shared {
     pub trials: Trials,
     /// Answers what platforms ask.
     pub answerer: Answerer,
+    /// Lists platforms' calls.
+    pub reconciler: Arc<Reconciler>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -87,6 +90,18 @@ impl std::ops::Deref for AppState {
 /// Every route with its handler, and the description of all of them.
 fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(records())
+        .merge(sources())
+        .merge(webhooks())
+        .routes(routes!(ingest::receive_message))
+        .routes(routes!(ingest::receive_message_with_secret))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+}
+
+/// What came of calls.
+fn records() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(v1::calls::list_calls, v1::calls::create_call))
         .routes(routes!(v1::calls::get_call, v1::calls::review_call))
         .routes(routes!(v1::recordings::get_recording))
@@ -112,6 +127,11 @@ fn routes() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(v1::blocked_numbers::get_blocked_number, v1::blocked_numbers::delete_blocked_number))
         .routes(routes!(v1::assistants::list_assistants))
+}
+
+/// Where calls come from, and what came from there.
+fn sources() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(v1::sources::list_sources, v1::sources::create_source))
         .routes(routes!(v1::preview::preview_message))
         .routes(routes!(v1::sources::get_source, v1::sources::update_source, v1::sources::delete_source))
@@ -120,6 +140,17 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::source_events::get_source_event))
         .routes(routes!(v1::source_events::reprocess_source_event))
         .routes(routes!(v1::source_events::reprocess_source_events))
+        .routes(routes!(v1::imports::list_imports, v1::imports::create_import))
+        .routes(routes!(v1::imports::get_import))
+        .routes(routes!(v1::imports::pause_import))
+        .routes(routes!(v1::imports::resume_import))
+        .routes(routes!(v1::gaps::list_gaps))
+        .routes(routes!(v1::gaps::get_reconciler))
+}
+
+/// What is told to others, and how that went.
+fn webhooks() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(v1::webhooks::list_webhooks, v1::webhooks::create_webhook))
         .routes(routes!(v1::webhook_tests::test_unsaved_webhook))
         .routes(routes!(
@@ -139,10 +170,6 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::event_types::get_event_type))
         .routes(routes!(v1::event_types::list_event_samples))
         .routes(routes!(v1::event_types::trigger_event))
-        .routes(routes!(ingest::receive_message))
-        .routes(routes!(ingest::receive_message_with_secret))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
 }
 
 /// Sound is compressed already, and whoever asks for a part of it counts its bytes.

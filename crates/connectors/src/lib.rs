@@ -11,6 +11,7 @@ mod custom;
 mod elevenlabs;
 #[cfg(test)]
 mod guide;
+pub mod history;
 mod keyed;
 mod livekit;
 mod plain;
@@ -30,6 +31,7 @@ use model::{Change, Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
 pub use crate::{
+    history::History,
     preview::{Missed, Preview, PreviewChange, facts_json, preview},
     question::{Expects, Question, Reply},
     settings::answers_url,
@@ -92,6 +94,11 @@ pub trait Connector: Send + Sync {
     /// What a request asks that was parsed like this, where the platform waits for an answer and goes by it. `None`
     /// for messages that only tell something: they are answered with any 200.
     fn question(&self, _settings: &Value, _request: &Request<'_>, _parsed: &Parsed) -> Option<Question> {
+        None
+    }
+
+    /// How the platform's calls are listed, where it has an API for that.
+    fn history(&self) -> Option<&'static dyn History> {
         None
     }
 
@@ -184,6 +191,13 @@ pub struct Parsed {
     pub external_id: Option<String>,
     /// What it says of calls. Empty for events that add nothing to what other events say.
     pub changes: Vec<Change>,
+}
+
+impl Parsed {
+    /// What an event says of one call.
+    fn of_call(event: &str, external_id: String, changes: Vec<Change>) -> Self {
+        Self { event: event.to_owned(), event_id: None, external_id: Some(external_id), changes }
+    }
 }
 
 /// What one event says of one call: a [`Change`] that does not know yet which call.

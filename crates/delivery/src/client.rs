@@ -3,6 +3,7 @@
 
 mod cause;
 mod download;
+mod fetch;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests_tls;
 
 pub use cause::{Cause, Phase};
 pub use download::Download;
+pub use fetch::{Answer, FetchError};
 
 use std::{
     net::{IpAddr, SocketAddr},

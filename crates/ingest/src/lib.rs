@@ -8,6 +8,7 @@ mod booking;
 mod booking_time;
 mod complete;
 mod decide;
+mod history;
 mod large;
 mod merge;
 mod receive;
@@ -22,6 +23,7 @@ pub use connectors::Request;
 
 pub use crate::{
     decide::decide,
+    history::{Telling, was_over},
     large::{Large, Taken},
     merge::merge,
     receive::{Answer, Asked, Ingest},

@@ -8,6 +8,9 @@ use model::{CallState, CallStatus, Change, Field, Rank, Stage};
 
 /// Adds a message to a call. Returns whether anything changed.
 pub fn merge(state: &mut CallState, change: &Change) -> bool {
+    if change.stage == Stage::Swept && is_told_over(state) {
+        return false;
+    }
     let mut merging =
         Merging { rank: Rank { stage: change.stage as u8, at: at(change) }, state, changed: false };
     merging.fields(change);
@@ -16,6 +19,14 @@ pub fn merge(state: &mut CallState, change: &Change) -> bool {
     merging.progress(change);
     merging.derive_duration();
     merging.changed
+}
+
+/// Added to the stage of a status with which a call is over.
+const OVER: u8 = 16;
+
+/// Whether its platform has told how a call ended. Then it does not count that it was given up, whichever came first.
+fn is_told_over(state: &CallState) -> bool {
+    state.ranks.get(Field::Status).is_some_and(|rank| rank.stage > OVER + Stage::Swept as u8)
 }
 
 fn at(change: &Change) -> i64 {
@@ -78,9 +89,14 @@ impl Merging<'_> {
     /// A call that is over never goes back to being under way, whatever comes late.
     fn status(&mut self, said: Option<CallStatus>, stage: Stage) {
         let over = u8::from(said.is_some_and(CallStatus::is_final));
-        let rank = Rank { stage: over * 16 + stage as u8, ..self.rank };
+        let rank = Rank { stage: over * OVER + stage as u8, ..self.rank };
         let slot = &mut self.state.facts.status;
         self.changed |= pick(slot, self.state.ranks.of(Field::Status), said.as_ref(), rank, |a, b| a > b);
+        let reason = self.state.ranks.of(Field::EndedReason);
+        if reason.is_some_and(|rank| rank.stage == Stage::Swept as u8) && is_told_over(self.state) {
+            *self.state.ranks.of(Field::EndedReason) = None;
+            self.state.facts.ended_reason = None;
+        }
     }
 
     /// Of two words on a transfer the one further along counts, not the one that came later in the call.
@@ -180,6 +196,27 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_was_given_up_is_over_as_soon_as_its_platform_says_how() {
+        let given_up = Facts {
+            status: Some(CallStatus::Failed),
+            ended_reason: Some("no_final_event".into()),
+            ..Facts::default()
+        };
+        let given_up = change(Stage::Swept, 0, given_up);
+        let status = |status| Facts { status: Some(status), ..Facts::default() };
+        let under_way = change(Stage::Status, 9, status(CallStatus::InProgress));
+        assert_eq!(merged(&[under_way.clone(), given_up.clone()]).facts.status, Some(CallStatus::Failed));
+        for reason in [Some("hangup".to_owned()), None] {
+            let told = Facts { ended_reason: reason.clone(), ..status(CallStatus::Completed) };
+            let told = change(Stage::Started, 1, told);
+            for order in [[&under_way, &given_up, &told], [&told, &given_up, &under_way]] {
+                let facts = merged(&order.map(Clone::clone)).facts;
+                assert_eq!((facts.status, facts.ended_reason), (Some(CallStatus::Completed), reason.clone()));
+            }
+        }
+    }
+
+    #[test]
     fn a_told_duration_wins_over_the_derived_one() {
         let time = |millis| Time::from_millis(millis);
         let ends = Facts { started_at: time(1_000), ended_at: time(26_499), ..Facts::default() };
@@ -190,19 +227,31 @@ mod tests {
     }
 
     fn any_change() -> impl Strategy<Value = Change> {
-        let stages = vec![Stage::Started, Stage::Status, Stage::Ended, Stage::Analyzed, Stage::Audio];
+        let stages =
+            vec![Stage::Swept, Stage::Started, Stage::Status, Stage::Ended, Stage::Analyzed, Stage::Audio];
         let stage = proptest::sample::select(stages);
         let status = proptest::option::of(proptest::sample::select(&CallStatus::ALL[..]));
         let text = || proptest::option::of("[ab]");
         let transfers = vec![Transfer::None, Transfer::Started, Transfer::Failed, Transfer::HandedOver];
         let transfer = proptest::sample::select(transfers);
         let time = || proptest::option::of(0..4i64);
-        (stage, 0..3i64, status, text(), text(), transfer, time(), time()).prop_map(
-            |(stage, at, status, summary, transfer_status, transfer, start, end)| {
+        (stage, 0..3i64, (status, text()), text(), text(), transfer, time(), time()).prop_map(
+            |(stage, at, (status, ended_reason), summary, transfer_status, transfer, start, end)| {
+                if stage == Stage::Swept {
+                    let (status, reason) = (Some(CallStatus::Failed), Some("no_final_event".into()));
+                    return change(stage, 0, Facts { status, ended_reason: reason, ..Facts::default() });
+                }
                 let (started_at, ended_at) =
                     (start.and_then(Time::from_millis), end.and_then(Time::from_millis));
-                let facts =
-                    Facts { status, summary, transfer_status, started_at, ended_at, ..Facts::default() };
+                let facts = Facts {
+                    status,
+                    ended_reason,
+                    summary,
+                    transfer_status,
+                    started_at,
+                    ended_at,
+                    ..Facts::default()
+                };
                 Change { transfer, ..change(stage, at, facts) }
             },
         )

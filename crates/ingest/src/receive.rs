@@ -22,7 +22,7 @@ use crate::rules;
 pub struct Ingest {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGen>,
+    pub(crate) ids: Arc<dyn IdGen>,
     rules: Rules,
     /// Whether recordings are fetched, where a source says nothing else.
     recordings: Recordings,
@@ -239,8 +239,9 @@ pub(crate) fn waits(reading: &Reading) -> bool {
 }
 
 /// What proves a sender, for ever or for a while. Signatures over the body stay: they prove nothing else. Synthflow's
-/// is over the call's id alone, which whoever reads the message knows.
-const UNKEPT_HEADERS: [&str; 8] = [
+/// is over the call's id alone, which whoever reads the message knows. And the mark of what we asked for ourselves.
+const UNKEPT_HEADERS: [&str; 9] = [
+    crate::history::ORIGIN,
     "authorization",
     "cookie",
     "proxy-authorization",

@@ -12,6 +12,7 @@ use store::{MessageRange, Outcome, Reading, Received, Reread, Source, StoredMess
 
 use crate::{
     Ingest,
+    history::{is_history, read_again},
     receive::{Understood, fingerprint, read, waits},
 };
 
@@ -124,6 +125,8 @@ fn reread(source: &Source, message: &StoredMessage) -> Reread {
             Reading::Unreadable("this message came without a body, or with one too long to be kept".into()),
             None,
         )
+    } else if is_history(&headers) {
+        (read_again(source, &message.body), None)
     } else {
         // What it asked is long over.
         let Understood { reading, event_id, .. } = read(source, &request);

@@ -30,6 +30,8 @@ pub struct Change {
 /// order they arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// Nothing came for so long that the call must be over. Whatever the platform says counts for more.
+    Swept = 0,
     /// The call is there.
     #[default]
     Started = 1,

@@ -30,6 +30,10 @@ pub mod kind {
     pub enum Source {}
     /// A message as it arrived from a platform.
     pub enum Inbox {}
+    /// A listing of a platform's calls: an import, or a source's reconciler.
+    pub enum Sync {}
+    /// A call, or the end of one, that a platform did not tell of.
+    pub enum Gap {}
     /// An event.
     pub enum Event {}
     /// A webhook endpoint.
@@ -60,6 +64,10 @@ pub type KeyId = Id<kind::Key>;
 pub type SourceId = Id<kind::Source>;
 /// Names a message as it arrived.
 pub type InboxId = Id<kind::Inbox>;
+/// Names an import, or a source's reconciler.
+pub type SyncId = Id<kind::Sync>;
+/// Names a gap that was found.
+pub type GapId = Id<kind::Gap>;
 /// Names an event.
 pub type EventId = Id<kind::Event>;
 /// Names a webhook endpoint.

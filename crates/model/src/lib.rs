@@ -37,7 +37,7 @@ pub use contact::Contact;
 pub use event::EventType;
 pub use id::{
     AppointmentId, AssistantId, AttemptId, BlockedNumberId, CallId, ContactId, DeliveryId, EndpointId,
-    EventId, Id, InboxId, KeyId, LeadId, OrgId, SourceId,
+    EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, SourceId, SyncId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};

@@ -1,6 +1,7 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
 mod blocked_numbers;
+mod completeness;
 mod deliveries;
 mod recordings;
 mod signature;

@@ -14,6 +14,7 @@ use delivery::{
 };
 use ingest::Ingest;
 use model::{Clock, IdGen, RecordingLinks};
+use reconcile::{Keys, Reconciler};
 use recordings::{Keeper, Vault};
 use store::{Recordings, Store};
 
@@ -45,12 +46,35 @@ const UNDER_WAY_PER_ENDPOINT: usize = 16;
 /// Longer than a try may take, so that no lease runs out under a try.
 const LEASE: Duration = Duration::from_secs(60);
 
+/// How long a platform may take to answer when its calls are listed, the answer's body included.
+const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The part that lists platforms' calls, for the server as for a command.
+pub(crate) fn reconciler(
+    config: &Config,
+    world: &World,
+    store: Store,
+    ingest: Arc<Ingest>,
+) -> anyhow::Result<Reconciler> {
+    let allow = Arc::new(config.allow_list()?);
+    let mut client = ClientOptions::new(allow.clone());
+    client.timeout = LIST_TIMEOUT;
+    let options = reconcile::Options {
+        client: Client::new(&client)?,
+        keys: Keys::new(config.sealer(world.ids.clone())?, allow),
+        every: config.reconcile_every(),
+        overlap: Duration::from_secs(config.ingest.reconcile_overlap_minutes * 60),
+        longest_call: Duration::from_secs(config.ingest.longest_call_minutes * 60),
+    };
+    Ok(Reconciler::new(store, ingest, (world.clock.clone(), world.ids.clone()), options))
+}
+
 /// Puts the parts together over an open store.
 pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App> {
     let World { clock, ids } = world.clone();
     let ingest = Ingest::new(store.clone(), clock.clone(), ids.clone(), config.completion_wait());
     let fetch = if config.recordings.fetch { Recordings::Fetch } else { Recordings::Leave };
-    let ingest = ingest.with_recordings(fetch);
+    let ingest = Arc::new(ingest.with_recordings(fetch));
     let (client, allow) = client(config)?;
     let answerer = Answerer::new(client.clone(), allow.clone());
     let options = Options {
@@ -74,10 +98,12 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     if let Some(url) = &config.redis_url {
         limits = limits.shared(Shared::connect(url).context("redis_url")?);
     }
+    let reconciler = reconciler(config, world, store.clone(), ingest.clone())?;
     let state = AppState::new(api::Shared {
         store,
-        ingest: Arc::new(ingest),
+        ingest,
         answerer,
+        reconciler: Arc::new(reconciler),
         trials,
         streams: Streams::default(),
         event_types: api::event_types(),

@@ -204,6 +204,9 @@ pub enum SourceCommand {
         /// A file with the source's settings as JSON, `-` for standard input
         #[arg(long, value_name = "FILE")]
         settings_file: Option<PathBuf>,
+        /// How its platform is asked for its calls.
+        #[command(flatten)]
+        platform_api: PlatformApi,
     },
     /// List an organization's sources
     List {
@@ -229,6 +232,12 @@ pub enum SourceCommand {
         /// A file with all its settings as JSON, `-` for standard input
         #[arg(long, value_name = "FILE")]
         settings_file: Option<PathBuf>,
+        /// How its platform is asked for its calls.
+        #[command(flatten)]
+        platform_api: PlatformApi,
+        /// Forget the key of the platform's API
+        #[arg(long, conflicts_with = "api_key_file")]
+        no_api_key: bool,
     },
     /// Delete a source: its address is closed, its calls stay
     Delete {
@@ -282,6 +291,60 @@ pub enum SourceCommand {
         #[arg(long)]
         accept_rejected: bool,
     },
+    /// Import the calls that the platform has of a time; nobody is told of what was over before
+    Import {
+        /// The source's id
+        #[arg(long)]
+        id: model::SourceId,
+        /// Calls that began from then on, such as 2026-02-24T21:00:00Z [default: all that the platform still has]
+        #[arg(long, value_name = "TIME")]
+        since: Option<model::Time>,
+        /// Calls that began until then [default: now]
+        #[arg(long, value_name = "TIME")]
+        until: Option<model::Time>,
+        /// Let this import go on, which was paused, failed or broken off
+        #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until"])]
+        resume: Option<model::SyncId>,
+        /// Stop this import after the page that it is at
+        #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until", "resume"])]
+        pause: Option<model::SyncId>,
+    },
+    /// List a source's imports, newest first
+    Imports {
+        /// The source's id
+        #[arg(long)]
+        id: model::SourceId,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Show how the listing of what the platform's webhooks missed stands
+    Reconciler {
+        /// The source's id
+        #[arg(long)]
+        id: model::SourceId,
+    },
+    /// List the calls that the platform's webhooks missed, the last found first
+    Gaps {
+        /// The source's id
+        #[arg(long)]
+        id: model::SourceId,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+}
+
+/// How a source's platform is asked for its calls.
+#[derive(Args)]
+pub struct PlatformApi {
+    /// A file with a key of the platform's API, `-` for standard input: with it, its calls are listed. For Twilio
+    /// AccountSid:AuthToken
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// Where the platform's API is, if not at its usual address
+    #[arg(long, value_name = "URL", requires = "api_key_file")]
+    pub api_url: Option<String>,
 }
 
 fn outcome(word: &str) -> Result<store::Outcome, String> {

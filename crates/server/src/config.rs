@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +14,8 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+use model::IdGen;
+use seal::Sealer;
 use serde::{Deserialize, Deserializer, Serialize};
 use store::DatabaseUrl;
 
@@ -32,6 +35,9 @@ pub struct Config {
     pub public_url: Option<String>,
     /// A Redis or Valkey that several server processes share: `redis://…`.
     pub redis_url: Option<String>,
+    /// The key that platforms' keys are sealed with: 32 bytes in base64. Without it one is made in a file beside the
+    /// embedded database; on PostgreSQL, which several processes may share, it must be set.
+    pub secret_key: Option<String>,
     /// How webhooks are sent.
     pub delivery: DeliveryConfig,
     /// How often clients may ask.
@@ -71,6 +77,12 @@ pub struct RateLimitConfig {
 pub struct IngestConfig {
     /// How long `call.completed` waits for the analysis that a platform announced.
     pub completion_wait_seconds: u64,
+    /// How often the calls of sources with a platform's key are listed, for what webhooks missed; 0 for never.
+    pub reconcile_minutes: u64,
+    /// How much of what is known is listed again each time.
+    pub reconcile_overlap_minutes: u64,
+    /// How long a call may take. A quarter of an hour later, one of which nothing more was heard is closed.
+    pub longest_call_minutes: u64,
 }
 
 /// How recordings are kept.
@@ -129,21 +141,28 @@ impl Default for Config {
             database_url: None,
             public_url: None,
             redis_url: None,
+            secret_key: None,
             delivery: DeliveryConfig { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15 },
             rate_limit: RateLimitConfig { per_minute: 60, failures_per_minute: 30 },
-            ingest: IngestConfig { completion_wait_seconds: 60 },
+            ingest: IngestConfig {
+                completion_wait_seconds: 60,
+                reconcile_minutes: 15,
+                reconcile_overlap_minutes: 60,
+                longest_call_minutes: 240,
+            },
             recordings: RecordingsConfig::default(),
         }
     }
 }
 
 /// The first words of the environment variables that are ours; others with our prefix belong to tests and tools.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "listen",
     "data_dir",
     "database_url",
     "public_url",
     "redis_url",
+    "secret_key",
     "delivery",
     "rate_limit",
     "ingest",
@@ -196,6 +215,19 @@ impl Config {
             self.ingest.completion_wait_seconds <= 86_400,
             "ingest.completion_wait_seconds: at most 86400"
         );
+        let minutes = &self.ingest;
+        anyhow::ensure!(minutes.reconcile_minutes <= 1440, "ingest.reconcile_minutes: at most 1440");
+        anyhow::ensure!(
+            minutes.reconcile_overlap_minutes <= 1440,
+            "ingest.reconcile_overlap_minutes: at most 1440"
+        );
+        anyhow::ensure!(
+            (1..=10_080).contains(&minutes.longest_call_minutes),
+            "ingest.longest_call_minutes: 1 to 10080"
+        );
+        if let Some(key) = &self.secret_key {
+            Sealer::check(key).context("secret_key")?;
+        }
         self.recordings.check()
     }
 
@@ -238,6 +270,23 @@ impl Config {
             None => format!("http://{}", self.listen),
         };
         self.public_url.as_deref().map_or_else(own, |url| url.trim_end_matches('/').to_owned())
+    }
+
+    /// What platforms' keys are sealed with.
+    pub fn sealer(&self, ids: Arc<dyn IdGen>) -> anyhow::Result<Sealer> {
+        if let Some(key) = &self.secret_key {
+            return Sealer::with_key(key, ids).context("secret_key");
+        }
+        Ok(match self.database_url()? {
+            DatabaseUrl::Sqlite(path) => Sealer::with_file(path.with_file_name("secret.key"), ids),
+            DatabaseUrl::Postgres(_) => Sealer::without_key(ids),
+        })
+    }
+
+    /// How often sources' calls are listed by themselves; `None` for never.
+    pub fn reconcile_every(&self) -> Option<Duration> {
+        let minutes = self.ingest.reconcile_minutes;
+        (minutes > 0).then(|| Duration::from_secs(minutes * 60))
     }
 
     /// How long `call.completed` waits.

@@ -61,8 +61,18 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Our crates. Below `info`, libraries log what passes through them: parameters of statements, phone numbers.
-const OURS: [&str; 8] =
-    ["api", "connectors", "delivery", "inboundflow", "ingest", "model", "recordings", "store"];
+const OURS: [&str; 10] = [
+    "api",
+    "connectors",
+    "delivery",
+    "inboundflow",
+    "ingest",
+    "model",
+    "reconcile",
+    "recordings",
+    "seal",
+    "store",
+];
 
 fn start_logging() -> anyhow::Result<()> {
     use std::io::IsTerminal;

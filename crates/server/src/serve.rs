@@ -50,6 +50,7 @@ pub(crate) struct Running {
     worker: JoinHandle<()>,
     keeper: JoinHandle<()>,
     completer: JoinHandle<()>,
+    reconciler: JoinHandle<()>,
     _lock: Option<File>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
     let address = listener.local_addr()?;
     app::serve_recordings(config, world, &store, Some(address)).await?;
     let (stop, stopped) = watch::channel(false);
-    let completer = app.state.ingest.clone();
+    let (completer, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());
     let streams = app.state.streams.clone();
     let router = api::router(app.state);
     Ok(Running {
@@ -74,6 +75,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         worker: spawn(app.worker.run(stopped.clone())),
         keeper: spawn(app.keeper.run(stopped)),
         completer: spawn(async move { completer.run().await }),
+        reconciler: spawn(async move { reconciler.run().await }),
         stop,
         streams,
         _lock: lock,
@@ -85,7 +87,7 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.streams.close();
-        let Self { requests, worker, keeper, completer, .. } = self;
+        let Self { requests, worker, keeper, completer, reconciler, .. } = self;
         let drained = tokio::time::timeout(DRAIN, async {
             let _ = requests.await;
             let _ = worker.await;
@@ -95,6 +97,8 @@ impl Running {
             tracing::warn!("not everything under way ended in time; it is taken up again at the next start");
         }
         completer.abort();
+        // A page that it is at is listed again at the next start.
+        reconciler.abort();
     }
 }
 

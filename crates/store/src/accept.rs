@@ -270,7 +270,13 @@ impl Store {
     }
 }
 
-async fn receive(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &Incoming) -> Result<Received> {
+/// Keeps a message and applies it.
+pub(crate) async fn receive(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    message: &Incoming,
+) -> Result<Received> {
     let received = match &message.reading {
         Reading::Rejected(reason) => Received::nothing(Outcome::Rejected, reason.clone()),
         Reading::Unreadable(reason) => Received::nothing(Outcome::Failed, reason.clone()),
@@ -428,13 +434,14 @@ async fn postpone(tx: &mut Tx<'_>, org: OrgId, id: CallId, now: Time) -> Result<
     tx.execute(sql, params![id, org, now.plus_micros(POSTPONE_MICROS), now]).await.map(drop)
 }
 
-struct Applied {
+/// A call that a change was merged into.
+pub(crate) struct Applied {
     id: CallId,
     created: bool,
 }
 
 /// Merges a change into a call, which is not there yet where `stored` is `None`, and writes what follows.
-async fn apply(
+pub(crate) async fn apply(
     tx: &mut Tx<'_>,
     context: &Context,
     origin: Origin,

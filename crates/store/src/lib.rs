@@ -19,6 +19,7 @@ mod endpoints;
 mod error;
 mod event_log;
 mod events;
+mod gaps;
 mod held;
 mod idempotency;
 mod inbox;
@@ -40,9 +41,13 @@ mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
 mod settle;
+mod source_keys;
 mod sources;
 mod sqlite;
 mod stamps;
+mod sweep;
+mod sync_steps;
+mod syncs;
 mod tx;
 mod value;
 mod webhooks;
@@ -72,6 +77,7 @@ pub use crate::{
     error::{Error, Result},
     event_log::{ListEvents, LoggedEvent, Missed},
     events::NewEvent,
+    gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},
     held::HeldChoice,
     idempotency::Idempotency,
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
@@ -84,7 +90,11 @@ pub use crate::{
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, StoredObject},
     reprocess::{MessageRange, Reread},
     samples::ToldSample,
+    source_keys::{KeyChange, PlatformKey, SealedKey, ShownKey},
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
+    sweep::OpenCall,
+    sync_steps::Step,
+    syncs::{Sync, SyncKind, SyncStatus},
     webhooks::EndpointChange,
     writes::{Answer, Asked, IfMatch, Refusal},
 };

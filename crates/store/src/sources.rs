@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::{
     Idempotency, OrgStore, Placed, Result, Store, Written, idempotency,
     list::ListQuery,
+    source_keys::{self, KeyChange, SHOWN_KEY, SealedKey, ShownKey},
     stamps::Stamps,
     tx::Tx,
     value::{Cells, params},
@@ -61,6 +62,8 @@ pub struct ListedSource {
     pub source: Source,
     /// When its last message arrived, whatever became of it.
     pub last_message_at: Option<Time>,
+    /// What is shown of the key of its platform's API, if it has one.
+    pub platform_key: Option<ShownKey>,
 }
 
 /// What is asked of a new source.
@@ -84,6 +87,8 @@ pub struct SourceChange {
     pub secret: Option<String>,
     /// How it signs.
     pub settings: Option<Json>,
+    /// The key of its platform's API.
+    pub platform_key: KeyChange,
 }
 
 /// A new secret, with the one before good for a while.
@@ -122,7 +127,11 @@ fn read(row: &mut Cells<'_>) -> Result<Source> {
 }
 
 fn read_listed(row: &mut Cells<'_>) -> Result<ListedSource> {
-    Ok(ListedSource { source: read(row)?, last_message_at: row.get()? })
+    Ok(ListedSource {
+        source: read(row)?,
+        last_message_at: row.get()?,
+        platform_key: source_keys::shown(row)?,
+    })
 }
 
 /// A secret for a platform that takes ours: 48 hexadecimal digits.
@@ -154,8 +163,8 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, source: &Source) -> Result<()> {
 /// A source that is a platform's: our own API's is nobody's to change.
 async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: SourceId) -> Result<Option<ListedSource>> {
     let sql = format!(
-        "SELECT {COLUMNS}, {LAST_MESSAGE} FROM sources s WHERE id = ?1 AND org_id = ?2 AND platform <> 'api' \
-         AND deleted_at IS NULL"
+        "SELECT {COLUMNS}, {LAST_MESSAGE}, {SHOWN_KEY} FROM sources s WHERE id = ?1 AND org_id = ?2 \
+         AND platform <> 'api' AND deleted_at IS NULL"
     );
     tx.first(&sql, params![id, org], read_listed).await
 }
@@ -226,16 +235,21 @@ impl OrgStore {
         }
     }
 
-    /// Makes a source, once for each idempotency key. `answer` puts it into the words that the client is answered
-    /// with, which are kept for when the request comes again.
+    /// Makes a source, once for each idempotency key. `key` is the key of its platform's API, sealed for the source
+    /// with the id beside it. `answer` puts the source into the words that the client is answered with, which are kept
+    /// for when the request comes again.
     pub async fn create_source_once(
         &self,
         new: NewSource,
+        key: Option<(SourceId, SealedKey)>,
         idempotency: Option<Idempotency>,
-        answer: impl FnOnce(&Source) -> String + Send + 'static,
+        answer: impl FnOnce(&ListedSource) -> String + Send + 'static,
     ) -> Result<Written> {
         let (org, now) = (self.org, self.store.0.clock.now());
         let mut source = self.new_source(new, now, Stamp::from_micros(0));
+        let ids = self.store.0.ids.clone();
+        let (id, key) = key.unzip();
+        source.id = id.unwrap_or(source.id);
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -246,7 +260,9 @@ impl OrgStore {
                     source.updated_at = stamps.next(tx).await?;
                     source.created_at = source.updated_at.time();
                     insert(tx, &source).await?;
-                    let data = answer(&source);
+                    source_keys::change(tx, &source, KeyChange::from(key), &*ids, now).await?;
+                    let Some(listed) = by_id(tx, org, source.id).await? else { return Ok(Written::Conflict) };
+                    let data = answer(&listed);
                     idempotency::remember(tx, org, idempotency.as_ref(), 201, &data, now).await?;
                     Ok(Written::Done { created: true, data })
                 })
@@ -257,6 +273,7 @@ impl OrgStore {
     /// Changes a source. `None` where there is none.
     pub async fn update_source(&self, id: SourceId, change: SourceChange) -> Result<Option<ListedSource>> {
         let (org, now) = (self.org, self.store.0.clock.now());
+        let ids = self.store.0.ids.clone();
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -275,7 +292,8 @@ impl OrgStore {
                     }
                     source.updated_at = stamps.next(tx).await?;
                     write(tx, source).await?;
-                    Ok(Some(listed))
+                    source_keys::change(tx, source, change.platform_key, &*ids, now).await?;
+                    by_id(tx, org, id).await
                 })
             })
             .await
@@ -329,7 +347,11 @@ impl OrgStore {
                     let stamp = stamps.next(tx).await?;
                     let sql = "UPDATE sources SET deleted_at = ?3, updated_at = ?4 \
                                WHERE id = ?1 AND org_id = ?2 AND platform <> 'api' AND deleted_at IS NULL";
-                    Ok(tx.execute(sql, params![id, org, now, stamp]).await? > 0)
+                    let is_deleted = tx.execute(sql, params![id, org, now, stamp]).await? > 0;
+                    if is_deleted {
+                        source_keys::forget(tx, org, id).await?;
+                    }
+                    Ok(is_deleted)
                 })
             })
             .await
@@ -347,7 +369,7 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let select = format!("SELECT {COLUMNS}, {LAST_MESSAGE} FROM sources s");
+                    let select = format!("SELECT {COLUMNS}, {LAST_MESSAGE}, {SHOWN_KEY} FROM sources s");
                     let mut query = ListQuery::placed(&select, org, "created_at", &page);
                     query.only("platform <> 'api' AND deleted_at IS NULL");
                     let (sql, params) = query.finish_placed("created_at", &page);

@@ -8,9 +8,9 @@ use crate::workspace::{Package, Workspace};
 /// From the bottom up. A crate depends only on crates of lower layers, so those of one layer don't know each other.
 const LAYERS: &[&[&str]] = &[
     &["model"],
-    &["connectors", "store"],
+    &["connectors", "seal", "store"],
     &["ingest", "delivery"],
-    &["recordings"],
+    &["reconcile", "recordings"],
     &["api", "dashboard"],
     &["inboundflow"],
     &["xtask"],
@@ -20,7 +20,10 @@ const LAYERS: &[&[&str]] = &[
 const CONFINED: &[Confined] = &[
     Confined {
         libraries: &["axum", "axum-extra"],
-        barred: |name| ["model", "connectors", "store", "ingest", "delivery", "recordings"].contains(&name),
+        barred: |name| {
+            ["model", "connectors", "seal", "store", "ingest", "delivery", "reconcile", "recordings"]
+                .contains(&name)
+        },
         instead: "HTTP handlers belong to api",
     },
     Confined {

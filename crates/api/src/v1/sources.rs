@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{ListedSource, NewSource, Placed, Rotation};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::{
     AppState,
@@ -19,7 +20,7 @@ use crate::{
         idempotency::{answered, idempotency},
         sources_body::{
             ChangedSource, NewSourceBody, RotateSecret, ShownSource, SourceWithSecret, check_name,
-            check_settings,
+            check_settings, seal,
         },
     },
 };
@@ -87,19 +88,23 @@ pub(crate) async fn create_source(
     body: Json<NewSourceBody>,
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency(&headers, "POST /v1/sources", &body.raw)?;
-    let NewSourceBody { platform, name, secret, settings } = body.value;
+    let NewSourceBody { platform, name, secret, settings, platform_api_key, platform_api_url } = body.value;
     let (platform, settings) = (platform.0, settings.unwrap_or(Value::Null));
     name.as_deref().map_or(Ok(()), check_name)?;
     check_secret(secret.as_deref())?;
     check_settings(platform, &settings)?;
     let name = name.unwrap_or_else(|| platform.as_str().to_owned());
     let secret = secret.unwrap_or_else(|| store::generate_secret(&*state.ids));
+    // It is sealed for the source, so that has its id before it is made.
+    let id = if platform_api_key.is_some() { state.ids.id() } else { SourceId::new(Uuid::nil()) };
+    let key = seal(state.reconciler.keys(), (platform, id), platform_api_key, platform_api_url)?;
+    let key = key.map(|key| (id, key));
     let new = NewSource { platform, name, secret, settings };
     let now = state.clock.now();
-    let answer = move |source: &store::Source| {
-        SourceWithSecret::json(ListedSource { source: source.clone(), last_message_at: None }, &base, now)
-    };
-    answered(caller.store.create_source_once(new, idempotency, answer).await?)
+    let answer = move |listed: &ListedSource| SourceWithSecret::json(listed.clone(), &base, now);
+    let written = caller.store.create_source_once(new, key, idempotency, answer).await?;
+    state.reconciler.wake();
+    answered(written)
 }
 
 /// Get a source
@@ -125,7 +130,7 @@ pub(crate) async fn get_source(
 
 /// Change a source
 ///
-/// Its name, its settings or its secret. Messages that could not be read before can then be reprocessed.
+/// Its name, its settings, its secret or the key of its platform's API. Messages that could not be read before can then be reprocessed.
 #[utoipa::path(patch, path = "/v1/sources/{id}", tag = "Sources",
     params(("id" = String, Path, description = "The source's id.", format = Uuid)),
     request_body = ChangedSource,
@@ -146,11 +151,13 @@ pub(crate) async fn update_source(
     PathId(id): PathId<kind::Source>,
     body: Json<ChangedSource>,
 ) -> Result<One<ShownSource>, ApiError> {
-    let platform = find(&caller, id).await?.source.platform;
+    let found = find(&caller, id).await?.source;
     if let Some(settings) = &body.value.settings {
-        check_settings(platform, settings)?;
+        check_settings(found.platform, settings)?;
     }
-    let changed = caller.store.update_source(id, body.value.into_change()?).await?.ok_or_else(unknown)?;
+    let change = body.value.into_change(&found, state.reconciler.keys())?;
+    let changed = caller.store.update_source(id, change).await?.ok_or_else(unknown)?;
+    state.reconciler.wake();
     let source = ShownSource::new(changed, &base, state.clock.now());
     let version = source.version();
     Ok(One::new(source).versioned(version))

@@ -2,9 +2,10 @@
 
 use delivery::guard::Target;
 use model::{Platform, RecordingSettings, SourceId, Stamp, Time};
+use reconcile::{KeyError, Keys};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
-use store::{ListedSource, Source, SourceChange};
+use store::{KeyChange, ListedSource, SealedKey, ShownKey, Source, SourceChange};
 use utoipa::{
     ToSchema,
     openapi::{
@@ -14,7 +15,7 @@ use utoipa::{
 };
 
 use crate::{
-    error::ApiError,
+    error::{ApiError, Code},
     v1::bodies::{check_secret, given, last4, whole, wrong},
 };
 
@@ -64,6 +65,15 @@ pub(crate) struct NewSourceBody {
     /// (`fetch`: false), or after how many days they are deleted (`keep_days`).
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Value>,
+    /// A key of the platform's API, with which its calls are listed: what its webhooks miss is then found, and its
+    /// history can be imported. It is kept sealed and never shown. For Twilio `AccountSid:AuthToken`, or
+    /// `AccountSid:KeySid:KeySecret` with an API key.
+    #[schema(min_length = 1, max_length = 1000, pattern = "^[!-~]+$")]
+    pub platform_api_key: Option<String>,
+    /// Where the platform's API is, if not at its usual address, such as that of another region. Only beside a
+    /// `platform_api_key`, because that is where the key is sent.
+    #[schema(max_length = 2000)]
+    pub platform_api_url: Option<String>,
 }
 
 /// What is to change of a source. What is absent stays.
@@ -82,13 +92,48 @@ pub(crate) struct ChangedSource {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Value>,
+    /// The key of the platform's API, in the place of the one before; null forgets it. It is kept sealed and never
+    /// shown.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 1000, pattern = "^[!-~]+$")]
+    platform_api_key: Option<Option<String>>,
+    /// Where the platform's API is, if not at its usual address. Only beside a `platform_api_key`, because that is
+    /// where the key is sent.
+    #[schema(max_length = 2000)]
+    platform_api_url: Option<String>,
 }
 
 impl ChangedSource {
-    pub(crate) fn into_change(self) -> Result<SourceChange, ApiError> {
+    pub(crate) fn into_change(self, source: &Source, keys: &Keys) -> Result<SourceChange, ApiError> {
         self.name.as_deref().map_or(Ok(()), check_name)?;
         check_secret(self.secret.as_deref())?;
-        Ok(SourceChange { name: self.name, secret: self.secret, settings: self.settings })
+        let platform_key = match self.platform_api_key {
+            Some(None) => KeyChange::Remove,
+            key => seal(keys, (source.platform, source.id), key.flatten(), self.platform_api_url)?.into(),
+        };
+        Ok(SourceChange { name: self.name, secret: self.secret, settings: self.settings, platform_key })
+    }
+}
+
+/// Seals the key of a platform's API for a source.
+pub(crate) fn seal(
+    keys: &Keys,
+    (platform, id): (Platform, SourceId),
+    key: Option<String>,
+    api_url: Option<String>,
+) -> Result<Option<SealedKey>, ApiError> {
+    let Some(key) = key else {
+        let why = "belongs beside a `platform_api_key`: that is where the key is sent";
+        return api_url.map_or(Ok(None), |_| Err(wrong("platform_api_url", why)));
+    };
+    match keys.seal(platform, id, &key, api_url) {
+        Ok(sealed) => Ok(Some(sealed)),
+        Err(KeyError::Wrong { field, why }) => Err(wrong(field, &why)),
+        // For the operator to mend, who reads the same sentence.
+        Err(KeyError::Seal(error)) => {
+            tracing::error!(%error, "a platform's key could not be sealed");
+            Err(ApiError::new(Code::Conflict, format!("The key cannot be kept: {error}")))
+        }
     }
 }
 
@@ -135,6 +180,28 @@ pub(crate) struct ShownSource {
     /// When its last message arrived, whatever became of it.
     #[schema(required)]
     last_message_at: Option<Time>,
+    /// What is known of the platform's API; null without a `platform_api_key`.
+    #[schema(required)]
+    platform_api: Option<PlatformApi>,
+}
+
+/// How a source's platform is asked for its calls.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlatformApi {
+    /// The last four characters of the key; null where it has fewer than twelve.
+    #[schema(required)]
+    key_last4: Option<String>,
+    /// When the key was set.
+    key_set_at: Time,
+    /// Where the API is; null for the platform's usual address.
+    #[schema(required)]
+    url: Option<String>,
+}
+
+impl From<ShownKey> for PlatformApi {
+    fn from(key: ShownKey) -> Self {
+        Self { key_last4: key.last4, key_set_at: key.set_at, url: key.api_url }
+    }
 }
 
 /// A source whose secret is new. The secret is in this answer and in no later one.
@@ -151,7 +218,7 @@ pub(crate) struct SourceWithSecret {
 
 impl ShownSource {
     pub(crate) fn new(listed: ListedSource, base: &str, now: Time) -> Self {
-        let ListedSource { source, last_message_at } = listed;
+        let ListedSource { source, last_message_at, platform_key } = listed;
         let previous_secret_until = source.previous_secret_until.filter(|until| *until > now);
         let connector = connectors::connector(source.platform);
         Self {
@@ -166,6 +233,7 @@ impl ShownSource {
             created_at: Stamp::from_micros(source.created_at.micros()),
             updated_at: source.updated_at,
             last_message_at,
+            platform_api: platform_key.map(PlatformApi::from),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Bland AI: its signature, and what its call object says of a call.
 
+mod history;
 mod status;
 mod wire;
 
@@ -7,7 +8,7 @@ use model::{Completion, Platform, Stage, Time};
 use serde_json::Value;
 
 use crate::{
-    Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
+    Connector, History, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
     signature::{self, Algorithm},
 };
 
@@ -52,6 +53,10 @@ impl Connector for Bland {
 
     fn own_secret(&self) -> Option<&'static str> {
         Some("the webhook secret of your Bland account (Account Settings, Keys)")
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Calls)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

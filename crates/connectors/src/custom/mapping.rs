@@ -235,7 +235,7 @@ impl Mapping {
         });
         let completion = known.complete.unwrap_or(match stage {
             Stage::Ended | Stage::Analyzed => Completion::Now,
-            Stage::Started | Stage::Status | Stage::Audio => Completion::No,
+            Stage::Swept | Stage::Started | Stage::Status | Stage::Audio => Completion::No,
         });
         let at = self.at.as_ref().and_then(|when| when.find(scope));
         Change { external_id, stage, at, completion, facts: fields::settled(facts), transfer }

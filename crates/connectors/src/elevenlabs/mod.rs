@@ -2,6 +2,7 @@
 
 mod audio;
 mod base64_text;
+mod history;
 mod proof;
 mod wire;
 
@@ -10,7 +11,7 @@ use model::{Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
 use crate::{
-    Connector, LargeBody, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
+    Connector, History, LargeBody, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
     signature::Tolerance,
 };
 
@@ -44,6 +45,10 @@ impl Connector for ElevenLabs {
 
     fn own_secret(&self) -> Option<&'static str> {
         Some("the secret that ElevenLabs shows when you make the webhook")
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Conversations)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

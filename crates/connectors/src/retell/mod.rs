@@ -1,5 +1,6 @@
 //! Retell AI: its signature, and what each of its events says of a call.
 
+mod history;
 mod status;
 mod wire;
 
@@ -9,7 +10,7 @@ use model::{Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::{Value, json};
 
 use crate::{
-    Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, question, read,
+    Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, question, read,
     settings::{self, ANSWERS},
     signature::{self, Algorithm, Tolerance},
 };
@@ -64,6 +65,10 @@ impl Connector for Retell {
 
     fn own_secret(&self) -> Option<&'static str> {
         Some("your Retell API key that has the webhook badge")
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Calls)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

@@ -24,8 +24,13 @@ impl Action {
     pub(super) fn all(actions: &Value) -> Vec<Self> {
         let named = actions.as_object().into_iter().flatten().map(|(id, action)| (id.clone(), action));
         let listed = read::list(actions).iter().enumerate().map(|(id, action)| (id.to_string(), action));
-        let all = named.chain(listed).filter(|(_, action)| action.is_object());
-        all.map(|(id, action)| Self::of(id.replace('\0', ""), action)).collect()
+        let all = named.chain(listed).filter(|(_, action)| action.is_object()).enumerate();
+        all.map(|(number, (id, action))| {
+            // A key that says nothing is worth as much as a place in a list.
+            let id = Some(id.replace('\0', "")).filter(|id| !id.trim().is_empty());
+            Self::of(id.unwrap_or_else(|| number.to_string()), action)
+        })
+        .collect()
     }
 
     fn of(id: String, action: &Value) -> Self {

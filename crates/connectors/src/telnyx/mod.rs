@@ -1,6 +1,7 @@
 //! Telnyx: its signature, and what its events about calls and the conversations of its assistants say.
 
 mod auth;
+mod history;
 mod leg;
 mod settings;
 mod status;
@@ -12,7 +13,7 @@ use model::{Completion, Platform, Stage, Time, Transfer};
 use serde_json::{Value, json};
 
 use self::settings::Settings;
-use crate::{Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
+use crate::{Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
 
 /// How long Telnyx waits to be told an assistant's variables, unless the assistant has another
 /// `dynamic_variables_webhook_timeout_ms`. Its pages say one second and one and a half: the shorter is safe.
@@ -44,6 +45,10 @@ impl Connector for Telnyx {
 
     fn own_secret(&self) -> Option<&'static str> {
         Some("a key pair: give the public key of your Telnyx account")
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Conversations)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod event_stream;
+mod history;
 mod question;
 mod status;
 mod wire;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::{
-    Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read,
+    Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read,
     settings::{self, ANSWERS},
     signature,
 };
@@ -41,6 +42,10 @@ impl Connector for Twilio {
 
     fn own_secret(&self) -> Option<&'static str> {
         Some("your Twilio account's auth token")
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Calls)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

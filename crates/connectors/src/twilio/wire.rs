@@ -131,6 +131,6 @@ fn duration_seconds(parameters: &Value) -> Option<i64> {
     read::whole_seconds(read::number(&parameters["CallDuration"])?)
 }
 
-fn time(value: &Value) -> Option<Time> {
+pub(super) fn time(value: &Value) -> Option<Time> {
     TIMES.parse_timestamp(read::text(value)?).ok().map(Time::from)
 }

@@ -1,6 +1,7 @@
 //! Vapi: its ways to prove where a request comes from, and what each of its events says of a call.
 
 mod auth;
+mod history;
 mod question;
 mod status;
 mod wire;
@@ -8,7 +9,7 @@ mod wire;
 use model::{Completion, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
-use crate::{Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
+use crate::{Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
 
 /// The connector for Vapi.
 pub(crate) struct Vapi;
@@ -27,6 +28,10 @@ impl Connector for Vapi {
     ) -> Result<(), Rejection> {
         let auth = auth::Auth::from_settings(settings).map_err(Rejection::Settings)?;
         auth.verify(secrets, request, now)
+    }
+
+    fn history(&self) -> Option<&'static dyn History> {
+        Some(&history::Calls)
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

@@ -5,6 +5,7 @@ mod custom;
 mod elevenlabs;
 mod elevenlabs_audio;
 mod expected;
+mod history;
 mod invariants;
 mod livekit;
 mod properties;

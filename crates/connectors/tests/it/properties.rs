@@ -30,7 +30,7 @@ fn asks(name: &str) -> bool {
     asking.contains(&name) || ["assistant.initialization", "inbound"].contains(&name)
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

@@ -155,6 +155,15 @@ fn surprising_types_leave_the_rest_alone() {
 }
 
 #[test]
+fn an_action_without_a_name_and_a_key_is_known_by_its_place() {
+    let action = json!({"return_value": "done"});
+    let body = json!({"call": {"call_id": "c"}, "executed_actions": {"": action, "\0 ": action}});
+    let messages = change(parse(body)).facts.messages.expect("messages");
+    let names: Vec<_> = tools(&messages).iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["0", "1"]);
+}
+
+#[test]
 fn the_documented_message_is_read() {
     let Some(body) = expected::shared("synthflow/post-call.docs.json") else { return };
     let change = change(parse(body));

@@ -287,3 +287,30 @@ async fn a_name_that_cannot_be_resolved_is_told() {
         "the name hooks.test could not be resolved: nope"
     );
 }
+
+/// A question without a body, which the server of these tests takes for one of its own.
+async fn fetched(words: &'static str, limit: usize) -> Result<(u16, String), String> {
+    let (port, _heard) = saying(words).await;
+    let options = local();
+    let target = Target::parse(&format!("http://hooks.test:{port}/calls"), &options.allow).expect("a target");
+    let client = Client::new(&options).expect("a client");
+    let body = Some(Bytes::from_static(b"{}"));
+    let answer = client.fetch(&target, HeaderMap::new(), body, limit).await;
+    let text = |answer: Answer| (answer.status, String::from_utf8_lossy(&answer.body).into_owned());
+    answer.map(text).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_good_answer_is_whole_or_none() {
+    let whole = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nwhat";
+    assert_eq!(fetched(whole, 4).await, Ok((200, "what".into())));
+    assert_eq!(fetched(whole, 3).await, Err("the answer is longer than 3 bytes".into()));
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\nwhat";
+    assert!(fetched(cut, 100).await.is_err());
+    // Of a bad one nobody reads the end.
+    let cut = "HTTP/1.1 429 Slow\r\nretry-after: 5\r\ncontent-length: 40\r\n\r\nwhat";
+    assert_eq!(fetched(cut, 100).await, Ok((429, "what".into())));
+    // Where it leads to is not asked, because the key would go there.
+    let moved = "HTTP/1.1 302 Found\r\nlocation: https://elsewhere.example/\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(fetched(moved, 100).await, Ok((302, String::new())));
+}

@@ -8,25 +8,25 @@ use ingest::{Batch, Ingest, Rejected, Reprocessed};
 use model::{InboxId, OrgId, PlacedPage, Platform, RecordingSettings, SourceId, Time};
 use serde_json::{Value, json};
 use store::{
-    AnswerSummary, ListMessages, ListedSource, MessageRange, NewSource, Outcome, Rotation, Source,
+    AnswerSummary, KeyChange, ListMessages, ListedSource, MessageRange, NewSource, Outcome, Rotation, Source,
     SourceChange, Store, Written, generate_secret,
 };
 
 use crate::{
     admin::{check_org, read_file, read_secret},
     app::World,
-    cli::SourceCommand,
+    cli::{PlatformApi, SourceCommand},
     config::Config,
     open_store,
     output::{self, Shown},
 };
 
 /// What the commands share.
-struct Desk<'a> {
-    config: &'a Config,
-    world: World,
-    shown: Shown,
-    store: Store,
+pub(super) struct Desk<'a> {
+    pub(super) config: &'a Config,
+    pub(super) world: World,
+    pub(super) shown: Shown,
+    pub(super) store: Store,
 }
 
 pub(crate) async fn source(
@@ -38,14 +38,17 @@ pub(crate) async fn source(
     let store = open_store(config, &world).await?;
     let desk = Desk { config, world, shown, store };
     match command {
-        SourceCommand::Create { org, platform, name, secret_file, settings_file } => {
+        SourceCommand::Create { org, platform, name, secret_file, settings_file, platform_api } => {
             let files = (secret_file.as_deref(), settings_file.as_deref());
-            desk.create(org, &platform, name, files).await
+            desk.create(org, &platform, name, files, &platform_api).await
         }
         SourceCommand::List { org } => desk.list(org).await,
         SourceCommand::Get { id } => desk.get(id).await,
-        SourceCommand::Update { id, name, secret_file, settings_file } => {
-            desk.update(id, name, (secret_file.as_deref(), settings_file.as_deref())).await
+        SourceCommand::Update { id, name, secret_file, settings_file, platform_api, no_api_key } => {
+            let source = desk.find(id).await?.source;
+            let key = desk.platform_key(&source, &platform_api)?;
+            let key = if no_api_key { KeyChange::Remove } else { key };
+            desk.update(source, name, (secret_file.as_deref(), settings_file.as_deref()), key).await
         }
         SourceCommand::Delete { id } => desk.delete(id).await,
         SourceCommand::RotateSecret { id, secret_file, overlap, no_overlap } => {
@@ -60,6 +63,12 @@ pub(crate) async fn source(
                 None => desk.reprocess(source, (since, until), outcome, rejected).await,
             }
         }
+        SourceCommand::Import { id, pause: Some(import), .. } => desk.pause_import(id, import).await,
+        SourceCommand::Import { id, resume: Some(import), .. } => desk.resume_import(id, import).await,
+        SourceCommand::Import { id, since, until, .. } => desk.import(id, since, until).await,
+        SourceCommand::Imports { id, limit } => desk.imports(id, limit).await,
+        SourceCommand::Reconciler { id } => desk.reconciler(id).await,
+        SourceCommand::Gaps { id, limit } => desk.gaps(id, limit).await,
     }
 }
 
@@ -70,6 +79,7 @@ impl Desk<'_> {
         platform: &str,
         name: Option<String>,
         (secret_file, settings_file): (Option<&Path>, Option<&Path>),
+        platform_api: &PlatformApi,
     ) -> anyhow::Result<()> {
         check_org(&self.store, org).await?;
         let platform = Platform::parse(platform).context("--platform")?;
@@ -84,6 +94,12 @@ impl Desk<'_> {
         let name = name.unwrap_or_else(|| platform.as_str().to_owned());
         let new = NewSource { platform, name, secret, settings };
         let source = self.store.org(org).create_source(new).await?;
+        let key = self.platform_key(&source, platform_api);
+        if let Err(error) = self.set_key(&source, key).await {
+            // A source that is not as it was asked for is none.
+            self.store.org(org).delete_source(source.id).await?;
+            return Err(error);
+        }
         let url = self.url(&source);
         let mut text = format!("Send the webhooks of {} to\n  {url}\n", platform.as_str());
         if secret_file.is_none() {
@@ -117,26 +133,29 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn show(&self, ListedSource { source, last_message_at }: &ListedSource) {
+    fn show(&self, ListedSource { source, last_message_at, platform_key }: &ListedSource) {
         let now = self.world.clock.now();
         let until = source.previous_secret_until.filter(|until| *until > now);
         let value = json!({"id": source.id, "platform": source.platform, "name": source.name,
             "url": self.url(source), "settings": source.settings, "signs_with": own_secret(source.platform),
             "previous_secret_until": until, "created_at": source.created_at, "updated_at": source.updated_at,
-            "last_message_at": last_message_at});
+            "last_message_at": last_message_at,
+            "platform_api": platform_key.as_ref().map(|key| json!({"key_last4": key.last4,
+                "key_set_at": key.set_at, "url": key.api_url}))});
         self.shown.record(&value);
     }
 
     async fn update(
         &self,
-        id: SourceId,
+        source: Source,
         name: Option<String>,
         (secret_file, settings_file): (Option<&Path>, Option<&Path>),
+        platform_key: KeyChange,
     ) -> anyhow::Result<()> {
-        let source = self.find(id).await?.source;
+        let keeps_key = matches!(platform_key, KeyChange::Keep);
         anyhow::ensure!(
-            name.is_some() || secret_file.is_some() || settings_file.is_some(),
-            "nothing is to be changed: give --name, --secret-file or --settings-file"
+            name.is_some() || secret_file.is_some() || settings_file.is_some() || !keeps_key,
+            "nothing is to be changed: give --name, --secret-file, --settings-file, --api-key-file or --no-api-key"
         );
         anyhow::ensure!(
             name.as_ref().is_none_or(|name| !name.trim().is_empty()),
@@ -144,9 +163,9 @@ impl Desk<'_> {
         );
         let settings = settings_file.map(|path| read_settings(source.platform, path)).transpose()?;
         let secret = secret_file.map(read_secret).transpose()?;
-        let change = SourceChange { name, secret, settings };
-        let changed = self.store.org(source.org).update_source(id, change).await?;
-        self.show(&changed.with_context(|| no_source(id))?);
+        let change = SourceChange { name, secret, settings, platform_key };
+        let changed = self.store.org(source.org).update_source(source.id, change).await?;
+        self.show(&changed.with_context(|| no_source(source.id))?);
         Ok(())
     }
 
@@ -260,7 +279,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn ingest(&self) -> Ingest {
+    pub(super) fn ingest(&self) -> Ingest {
         let World { clock, ids } = self.world.clone();
         Ingest::new(self.store.clone(), clock, ids, self.config.completion_wait())
     }
@@ -270,7 +289,7 @@ impl Desk<'_> {
     }
 
     /// A source by its id alone: an operator sees every organization's.
-    async fn find(&self, id: SourceId) -> anyhow::Result<ListedSource> {
+    pub(super) async fn find(&self, id: SourceId) -> anyhow::Result<ListedSource> {
         let org = self.store.find_source(id).await?.with_context(|| no_source(id))?.org;
         self.store.org(org).get_source(id).await?.with_context(|| no_source(id))
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use http::Method;
 use model::{Platform, Scopes};
 use serde_json::{Value, json};
-use store::NewKey;
+use store::{NewKey, Written};
 
 use crate::support::{Org, Receiver, Setup, TestApp, booking, on_both_with, report};
 
@@ -94,6 +94,13 @@ fn table() -> BTreeMap<&'static str, Row> {
         // That they are the caller's own, and who is told, is in `events.rs`.
         ("GET /v1/event-types/{type}/samples", Row::Pure),
         ("POST /v1/event-types/{type}/trigger", Row::Pure),
+        ("GET /v1/sources/{id}/imports", Row::Record("sources")),
+        ("POST /v1/sources/{id}/imports", Row::Record("sources")),
+        ("GET /v1/sources/{id}/imports/{import_id}", Row::Record("sources")),
+        ("POST /v1/sources/{id}/imports/{import_id}/pause", Row::Record("sources")),
+        ("POST /v1/sources/{id}/imports/{import_id}/resume", Row::Record("sources")),
+        ("GET /v1/sources/{id}/gaps", Row::Record("sources")),
+        ("GET /v1/sources/{id}/reconciler", Row::Record("sources")),
         ("POST /ingest/{platform}/{source_id}", Row::Open),
         ("POST /ingest/{platform}/{source_id}/{secret}", Row::Open),
         ("GET /healthz", Row::Open),
@@ -142,6 +149,12 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     }
     let events = client.data(&format!("/v1/sources/{}/events", ids["sources"])).await;
     ids.insert("events", events[0]["id"].as_str().expect("an event").to_owned());
+    let source = ids["sources"].parse().expect("a source's id");
+    let time = (app.now(), app.now() + Duration::from_secs(1));
+    let import = org.records.start_import(source, time, None, |import| import.id.to_string()).await;
+    let Ok(Written::Done { data, .. }) = import else { panic!("an import") };
+    ids.insert("imports", data);
+    app.reconciler.wake();
     (org, ids)
 }
 
@@ -173,9 +186,10 @@ fn no_operation_answers_without_a_good_key() {
             }
             assert!(path.starts_with("/v1/"), "{name} is open only if it is not under /v1");
             let path = match row {
-                Row::Record(kind) | Row::Change(kind, _) => {
-                    path.replace("{id}", &ids[kind]).replace("{event_id}", &ids["events"])
-                }
+                Row::Record(kind) | Row::Change(kind, _) => path
+                    .replace("{id}", &ids[kind])
+                    .replace("{event_id}", &ids["events"])
+                    .replace("{import_id}", &ids["imports"]),
                 _ => path,
             };
             for client in [app.anon(), app.bearer(revoked_key.reveal()), app.bearer(expired_key.reveal())] {
@@ -210,6 +224,7 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
                 row @ (Row::Record(kind) | Row::Change(kind, _)) => {
                     let path = path.replace("{id}", &their_ids[kind]);
                     let path = path.replace("{event_id}", &their_ids["events"]);
+                    let path = path.replace("{import_id}", &their_ids["imports"]);
                     let body = if let Row::Change(_, body) = row { body() } else { json!({}) };
                     let (json, body) =
                         ([("content-type", "application/json")], body.to_string().into_bytes());

@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 use store::Fetched;
 use uuid::Uuid;
 
-use super::recordings::{fetching, files, only_call, org_with_call, path_of, recorded};
-use crate::support::{Item, Storage, on_both_with, wav};
+use super::{
+    completeness::connected,
+    recordings::{fetching, files, only_call, org_with_call, path_of, recorded},
+};
+use crate::support::{Item, StandIn, Storage, finished, on_both_with, wav};
 
 #[test]
 fn recordings_are_kept_as_long_as_the_source_says_and_then_gone() {
@@ -163,5 +166,21 @@ fn a_recording_whose_fetcher_died_is_fetched_by_another_when_its_lease_has_run_o
         let late = Fetched::GivenUp(RecordingState::Failed, "too late".into());
         assert!(!ahead.conclude_recording(&claimed[0], dead, late).await.expect("a write"));
         assert_eq!(client.get(&path).await.bytes, sound);
+    });
+}
+
+#[test]
+fn the_recording_of_a_call_that_webhooks_missed_is_fetched_like_any_other() {
+    on_both_with(fetching(), async |app| {
+        let (storage, sound) = (Storage::start().await, wav(1, 1));
+        let (org, stand_in) = (app.org("Harbor Plumbing").await, StandIn::start(Platform::Vapi).await);
+        let client = app.key(&org);
+        connected(&client, Platform::Vapi, &stand_in).await;
+        app.settle().await;
+        let mut call = finished(Platform::Vapi, "missed", app.now() + Duration::from_secs(60));
+        call["artifact"]["recordingUrl"] = storage.put("/a.wav", [Item::sound(&sound)]).into();
+        stand_in.has([call]);
+        app.tick(Duration::from_secs(3600)).await;
+        assert_eq!(client.get(&path_of(&only_call(&client).await)).await.bytes, sound);
     });
 }

@@ -75,11 +75,18 @@ fn every_operation_names_the_scope_that_it_needs() {
     sources:read: GET /v1/sources/{id}
     sources:read: GET /v1/sources/{id}/events
     sources:read: GET /v1/sources/{id}/events/{event_id}
+    sources:read: GET /v1/sources/{id}/gaps
+    sources:read: GET /v1/sources/{id}/imports
+    sources:read: GET /v1/sources/{id}/imports/{import_id}
+    sources:read: GET /v1/sources/{id}/reconciler
     sources:write: DELETE /v1/sources/{id}
     sources:write: PATCH /v1/sources/{id}
     sources:write: POST /v1/sources
     sources:write: POST /v1/sources/preview
     sources:write: POST /v1/sources/{id}/events/{event_id}/reprocess
+    sources:write: POST /v1/sources/{id}/imports
+    sources:write: POST /v1/sources/{id}/imports/{import_id}/pause
+    sources:write: POST /v1/sources/{id}/imports/{import_id}/resume
     sources:write: POST /v1/sources/{id}/reprocess
     sources:write: POST /v1/sources/{id}/rotate-secret
     webhooks:read: GET /v1/deliveries
@@ -112,6 +119,7 @@ fn a_restricted_key_is_refused_without_the_scope_and_let_through_with_it() {
             let needed = Scope::parse(&roles[0]).expect("a scope");
             let path = path.replace("{id}", "0197a3c4-0000-7000-8000-00000000dead");
             let path = path.replace("{event_id}", "0197a3c4-0000-7000-8000-00000000beef");
+            let path = path.replace("{import_id}", "0197a3c4-0000-7000-8000-00000000beef");
             for (scope, key) in &keys {
                 let headers = [("content-type", "application/json")];
                 let answer =

@@ -37,12 +37,12 @@ fn a_source_is_made_and_its_secret_is_shown_once() {
         let client = app.key(&org);
         let answer =
             client.post("/v1/sources", &json!({"platform": "vapi", "secret": "a secret of Vapi's"})).await;
-        assert_snapshot!(String::from_utf8_lossy(&answer.bytes), @r#"{"data":{"id":"00000000-0000-7000-8000-000000000034","platform":"vapi","name":"vapi","url":"http:///ingest/vapi/00000000-0000-7000-8000-000000000034","settings":{},"signs_with":null,"secret_last4":"pi's","previous_secret_until":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z","last_message_at":null,"secret":"a secret of Vapi's","url_with_secret":null},"meta":{"request_id":"req_00000000000070008000000000000033","timestamp":"2026-02-24T21:00:00.000Z"}}"#);
+        assert_snapshot!(String::from_utf8_lossy(&answer.bytes), @r#"{"data":{"id":"00000000-0000-7000-8000-000000000034","platform":"vapi","name":"vapi","url":"http:///ingest/vapi/00000000-0000-7000-8000-000000000034","settings":{},"signs_with":null,"secret_last4":"pi's","previous_secret_until":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z","last_message_at":null,"platform_api":null,"secret":"a secret of Vapi's","url_with_secret":null},"meta":{"request_id":"req_00000000000070008000000000000033","timestamp":"2026-02-24T21:00:00.000Z"}}"#);
         let source = answer.json()["data"].take();
         assert_eq!(post(app, &source, "a secret of Vapi's", "c").await, 200);
         app.clock.advance(Duration::from_secs(5));
         let shown = client.get(&path(&source)).await;
-        assert_snapshot!(String::from_utf8_lossy(&shown.bytes), @r#"{"data":{"id":"00000000-0000-7000-8000-000000000034","platform":"vapi","name":"vapi","url":"http:///ingest/vapi/00000000-0000-7000-8000-000000000034","settings":{},"signs_with":null,"secret_last4":"pi's","previous_secret_until":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z","last_message_at":"2026-02-24T21:00:00.000Z"},"meta":{"request_id":"req_0000000000007000800000000000003d","timestamp":"2026-02-24T21:00:05.000Z"}}"#);
+        assert_snapshot!(String::from_utf8_lossy(&shown.bytes), @r#"{"data":{"id":"00000000-0000-7000-8000-000000000034","platform":"vapi","name":"vapi","url":"http:///ingest/vapi/00000000-0000-7000-8000-000000000034","settings":{},"signs_with":null,"secret_last4":"pi's","previous_secret_until":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z","last_message_at":"2026-02-24T21:00:00.000Z","platform_api":null},"meta":{"request_id":"req_0000000000007000800000000000003d","timestamp":"2026-02-24T21:00:05.000Z"}}"#);
         let listed = client.get("/v1/sources").await;
         assert_eq!(listed.json()["data"], json!([shown.json()["data"]]), "and the API's own is not one");
         for answer in [&shown, &listed] {
@@ -162,13 +162,13 @@ fn what_is_wrong_with_a_source_is_named() {
         400 bad_request: Wrong field `secret`: must have 1 to 1000 characters, not all of them blank
         400 bad_request: Wrong field `secret`: must have 1 to 1000 characters, not all of them blank
         400 bad_request: Wrong field `name`: must have 1 to 200 characters
-        400 bad_request: Wrong field: unknown field `sekret`, expected one of `platform`, `name`, `secret`, `settings` at line 1 column 27
+        400 bad_request: Wrong field: unknown field `sekret`, expected one of `platform`, `name`, `secret`, `settings`, `platform_api_key`, `platform_api_url` at line 1 column 27
         400 bad_request: Wrong field `settings`: must be an object
         400 bad_request: Wrong field `settings`: settings.auth.scheme: unknown variant `guess`, expected one of `any`, `secret`, `bearer`, `hmac`
         400 bad_request: Wrong field `settings`: settings.call_id: "id" is no path: paths begin with $
         400 bad_request: Wrong field `name`: invalid type: null, expected a string at line 1 column 12
         400 bad_request: Wrong field `secret`: must have 1 to 1000 characters, not all of them blank
-        400 bad_request: Wrong field: unknown field `platform`, expected one of `name`, `secret`, `settings` at line 1 column 11
+        400 bad_request: Wrong field: unknown field `platform`, expected one of `name`, `secret`, `settings`, `platform_api_key`, `platform_api_url` at line 1 column 11
         400 bad_request: Wrong field `settings`: settings.auth must be an object
         400 bad_request: Wrong field `overlap_seconds`: must be a whole number from 0 to 604800
         400 bad_request: Wrong field `overlap_seconds`: must be a whole number from 0 to 604800

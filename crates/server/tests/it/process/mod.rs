@@ -2,6 +2,7 @@
 
 mod blocked_numbers;
 mod cli;
+mod completeness;
 mod config;
 mod crash;
 mod demo;

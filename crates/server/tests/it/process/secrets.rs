@@ -2,11 +2,16 @@
 
 use std::fs;
 
+use inboundflow::system::SystemClock;
+use model::{Clock, Platform};
+use serde_json::json;
+
 use super::{
     receiver::Reply,
     scene::{ALLOWED, PLATFORM_SECRET, Scene, report, text},
     server::{Kind, PATIENCE, Server, until},
 };
+use crate::support::{StandIn, finished};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_log_level_shows_a_secret_or_what_was_said_on_sqlite() {
@@ -26,11 +31,20 @@ async fn keep_secrets(kind: Kind) {
     let signed = ["webhook", "create", "--org", &scene.org, "--url", &url, "--events", "all"];
     scene.home.json(&[&signed[..], &["--secret-file", "secret"]].concat());
 
+    let stand_in = StandIn::start(Platform::Vapi).await;
+    let secret_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
     for level in ["debug", "trace"] {
-        let environment = [ALLOWED, ("INBOUNDFLOW_LOG", level), ("INBOUNDFLOW_DELIVERY__SCHEDULE", "100ms")];
+        let environment = [
+            ALLOWED,
+            ("INBOUNDFLOW_LOG", level),
+            ("INBOUNDFLOW_DELIVERY__SCHEDULE", "100ms"),
+            ("INBOUNDFLOW_SECRET_KEY", secret_key),
+        ];
         let server = Server::start(&scene.home, &environment).await;
         let before = scene.deliveries().len();
         use_everything(&scene, &server, level).await;
+        list_calls(&scene, &server, &stand_in, level).await;
         until("every webhook is delivered", PATIENCE, async || {
             let deliveries = scene.deliveries();
             let done = deliveries.iter().all(|delivery| delivery["state"] == "delivered");
@@ -46,6 +60,8 @@ async fn keep_secrets(kind: Kind) {
             &scene.key[8..],
             PLATFORM_SECRET,
             hook_secret,
+            stand_in.key(),
+            secret_key,
             "the-token-in-the-address",
             "a-wrong-secret",
             "sk_live_",
@@ -93,4 +109,19 @@ async fn use_everything(scene: &Scene, server: &Server, call: &str) {
     }
     let wrong = scene.http.get(server.url("/v1/calls")).bearer_auth("sk_live_wrong").send().await;
     assert_eq!(wrong.expect("an answer").status(), 401);
+}
+
+/// Gives the source a key of its platform's API, with which a call is found that was missed.
+async fn list_calls(scene: &Scene, server: &Server, stand_in: &StandIn, level: &str) {
+    let missed = format!("missed at {level}");
+    stand_in.has([finished(Platform::Vapi, &missed, SystemClock.now().plus_micros(-600_000_000))]);
+    let url = server.url(&format!("/v1/sources/{}", scene.source));
+    let key = json!({"platform_api_key": stand_in.key(), "platform_api_url": stand_in.url()}).to_string();
+    let change = scene.http.patch(url).bearer_auth(&scene.key).header("content-type", "application/json");
+    assert_eq!(change.body(key).send().await.expect("an answer").status(), 200);
+    until("the call that was missed is here", PATIENCE, async || {
+        let calls = scene.calls(server).await;
+        calls.iter().any(|call| call["external_id"] == missed.as_str()).then_some(())
+    })
+    .await;
 }

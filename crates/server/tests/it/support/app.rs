@@ -13,6 +13,7 @@ use model::{
     ApiKey, Clock, OrgId, Platform, Scopes, SourceId, Time,
     testing::{CountedIds, ManualClock},
 };
+use reconcile::Reconciler;
 use serde_json::Value;
 use store::{
     DeliveryState, Endpoint, ListDeliveries, NewEndpoint, NewKey, NewSource, OrgStore, Recordings, Store,
@@ -90,12 +91,14 @@ pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
     pub(crate) streams: Streams,
+    pub(crate) reconciler: Arc<Reconciler>,
     world: World,
     config: Config,
     orgs: std::sync::Mutex<Vec<OrgId>>,
     stop: watch::Sender<bool>,
     worker: JoinHandle<()>,
     completer: JoinHandle<()>,
+    lister: JoinHandle<()>,
     keeper: JoinHandle<()>,
     _data: Option<TempDir>,
     // The last to be dropped: it takes the connections of the others with it.
@@ -110,6 +113,8 @@ impl TestApp {
         let mut config = Config { database_url: Some(database.url()), ..Config::default() };
         config.rate_limit.per_minute = setup.per_minute;
         config.rate_limit.failures_per_minute = setup.failures_per_minute;
+        // As the operator of a PostgreSQL must; of no value anywhere else.
+        config.secret_key = Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into());
         config.delivery.schedule = setup.schedule.map(str::to_owned);
         // The tests' receivers are on this machine, which webhooks are otherwise kept away from.
         config.delivery.allow_targets = vec!["127.0.0.1/32".into()];
@@ -132,19 +137,22 @@ impl TestApp {
             app::serve_recordings(&config, &world, &store, None).await.expect("a key");
         }
         let (stop, stopped) = watch::channel(false);
-        let ingest = app.state.ingest.clone();
+        let (ingest, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());
+        let lister = reconciler.clone();
         let streams = app.state.streams.clone();
         Self {
             store,
             clock,
             router: api::router(app.state),
             streams,
+            reconciler,
             world,
             config,
             orgs: std::sync::Mutex::default(),
             stop,
             worker: spawn(app.worker.run(stopped.clone())),
             completer: spawn(async move { ingest.run().await }),
+            lister: spawn(async move { lister.run().await }),
             keeper: spawn(app.keeper.run(stopped)),
             _data: None,
             _database: database,
@@ -223,6 +231,14 @@ impl TestApp {
         {
             return Some(format!("something is to be done for recordings since {due}"));
         }
+        if let Some(due) = self.reconciler.next_due().await.expect("a reading")
+            && due <= now
+        {
+            return Some(format!("a listing or a call of which no more is heard is due since {due}"));
+        }
+        if self.store.count_busy_syncs().await.expect("a reading") > 0 {
+            return Some("a step of a listing is due or under way".into());
+        }
         let due = self.store.next_delivery_due().await.expect("a reading")?;
         if due <= now {
             return Some(format!("a delivery is due since {due}"));
@@ -287,9 +303,11 @@ impl TestApp {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.completer.abort();
+        self.lister.abort();
         self.worker.await.expect("the worker ends well");
         self.keeper.await.expect("the keeper ends well");
         let _ = self.completer.await;
+        let _ = self.lister.await;
     }
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod database;
 mod platform;
 mod receiver;
+mod standin;
 mod storage;
 
 pub(crate) use self::{
@@ -13,5 +14,6 @@ pub(crate) use self::{
     client::{Answer, Client},
     platform::{Signing, booking, booking_answered, content_type, report},
     receiver::{Got, Receiver, Reply},
+    standin::{StandIn, finished},
     storage::{Item, Storage, wav},
 };
