@@ -4,21 +4,18 @@
 //! What follows is decided by the ingest's pure [`Rules`]; what is here only loads what they look at and writes what
 //! they decided, once for both databases.
 
+mod completions;
+mod rules;
+
 use std::{
     ops::Deref,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
-use model::{
-    Appointment, AssistantId, CallId, CallState, Change, Contact, Field, IdGen, Lead, OrgId, Platform,
-    RecordingLinks, SourceId, Time,
-};
+use model::{CallId, CallState, Change, Field, OrgId, Platform, RecordingLinks, SourceId};
 
 use crate::{
-    Error, Idempotency, Incoming, NewEvent, OrgStore, Outcome, Reading, Recordings, Result, Source, Store,
-    StoredObject,
+    Error, Idempotency, Incoming, OrgStore, Outcome, Reading, Result, Source, StoredObject,
     calls::{self, Stored},
     events::Teller,
     idempotency, inbox,
@@ -29,86 +26,8 @@ use crate::{
     value::params,
 };
 
-/// The ingest's decisions, as plain functions: the store carries them out and knows none of them.
-#[derive(Clone, Copy)]
-pub struct Rules {
-    /// Merges what a message says into a call. Returns whether anything changed.
-    pub merge: fn(&mut CallState, &Change) -> bool,
-    /// Decides what follows from a call as it stands.
-    pub decide: fn(Situation<'_>) -> Decision,
-    /// How long `call.completed` waits for a better message that the platform announced.
-    pub completion_wait: Duration,
-    /// Whether the recordings that messages tell of are fetched.
-    pub recordings: Recordings,
-}
-
-/// A call as it stands, and everything that a decision looks at.
-pub struct Situation<'a> {
-    /// The call, merged.
-    pub call: CallState,
-    /// Where it comes from.
-    pub platform: Platform,
-    /// The assistant that handled it.
-    pub assistant_id: Option<AssistantId>,
-    /// The call before the message that is being merged; `None` where that is its first.
-    pub before: Option<&'a CallState>,
-    /// What the organization's block list says of the caller.
-    pub screening: Screening,
-    /// The contact with the caller's number; or the call's own one, where the number is what it was.
-    pub contact: Option<Contact>,
-    /// Whether the call had a contact, and a person deleted it.
-    pub contact_is_deleted: bool,
-    /// The lead that the call belongs to, or else the contact's open one.
-    pub lead: Option<Lead>,
-    /// Whether the call had a lead, and a person deleted it.
-    pub lead_is_deleted: bool,
-    /// The appointments that the call made before, each with the use of the tool that made it.
-    pub appointments: Vec<(String, Appointment)>,
-    /// What the organization set; not looked up for a call without a use of a tool.
-    pub org: OrgSettings,
-    /// How long `call.completed` waits.
-    pub completion_wait: Duration,
-    /// Where recordings are served from, where they are.
-    pub links: Option<&'a RecordingLinks>,
-    /// The time.
-    pub now: Time,
-    /// For the ids of new records.
-    pub ids: &'a dyn IdGen,
-}
-
-/// What an organization's block list says of a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Screening {
-    /// Nothing: the number is not on it, there is no number to come, or nobody is blocked.
-    Passed,
-    /// Nothing yet: numbers are blocked, and no message has told who the caller is.
-    Unknown,
-    /// The number is on it.
-    Blocked,
-}
-
-/// What an organization set that bears on its calls.
-#[derive(Clone, Debug, Default)]
-pub struct OrgSettings {
-    /// Its time zone (IANA name).
-    pub time_zone: Option<String>,
-    /// Its country (ISO 3166-1 alpha-2).
-    pub country: Option<String>,
-}
-
-/// What follows from a call. Stamps in the records are the store's to give; what stands in them is not looked at.
-pub struct Decision {
-    /// The call, with what the decision noted in it.
-    pub call: CallState,
-    /// The contact to write: the one of the situation changed, or a new one.
-    pub contact: Option<Contact>,
-    /// The lead to write, likewise.
-    pub lead: Option<Lead>,
-    /// The appointments to write, likewise.
-    pub appointments: Vec<(String, Appointment)>,
-    /// The events to tell.
-    pub events: Vec<NewEvent>,
-}
+pub(crate) use self::rules::guarded;
+pub use self::rules::{Decision, OrgSettings, Rules, Screening, Situation};
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,9 +67,6 @@ pub enum Written {
     /// Another request came with the same idempotency key.
     Conflict,
 }
-
-/// How long a call that cannot be told as completed waits for the next time, in microseconds.
-const POSTPONE_MICROS: i64 = 60 * 1_000_000;
 
 /// What a step needs beside the transaction.
 pub(crate) struct Context {
@@ -216,57 +132,6 @@ impl OrgStore {
     pub(crate) fn context(&self, rules: Rules) -> Context {
         let links = self.store.0.links.get().cloned();
         Context { rules, links, noted: AtomicBool::new(false), teller: self.teller() }
-    }
-}
-
-impl Store {
-    /// Tells the calls as completed whose wait is over, some at a time. Returns how many were told. One that cannot be
-    /// told does not keep the others waiting: it is logged, and due again after a minute.
-    pub async fn complete_due(&self, rules: Rules) -> Result<usize> {
-        let now = self.0.clock.now();
-        let due = self
-            .read(move |tx| {
-                Box::pin(async move {
-                    let sql = "SELECT id, org_id, source_id, source FROM calls WHERE completion_due_at <= ?1 \
-                               ORDER BY completion_due_at LIMIT 100";
-                    tx.query(sql, params![now], |row| {
-                        let (id, org) = (row.get::<CallId>()?, row.get::<OrgId>()?);
-                        let origin =
-                            Origin { source: row.get()?, platform: row.word("platform", Platform::parse)? };
-                        Ok((id, org, origin))
-                    })
-                    .await
-                })
-            })
-            .await?;
-        let mut told = 0;
-        for (id, org, origin) in due {
-            let context = self.org(org).context(rules);
-            match self
-                .write(move |tx| Box::pin(async move { complete(tx, &context, origin, id).await }))
-                .await
-            {
-                Ok(Completed::Told) => told += 1,
-                Ok(Completed::NotDue) => {}
-                Err(error) if error.is_unavailable() => return Err(error),
-                Err(error) => {
-                    tracing::error!(%error, call = %id, "call {id} could not be told as completed; trying again later");
-                    self.write(move |tx| Box::pin(async move { postpone(tx, org, id, now).await })).await?;
-                }
-            }
-        }
-        Ok(told)
-    }
-
-    /// When the next wait for a call's better message is over.
-    pub async fn next_completion_due(&self) -> Result<Option<Time>> {
-        self.read(|tx| {
-            Box::pin(async move {
-                let sql = "SELECT min(completion_due_at) FROM calls WHERE completion_due_at IS NOT NULL";
-                Ok(tx.first(sql, &[], |row| row.get::<Option<Time>>()).await?.flatten())
-            })
-        })
-        .await
     }
 }
 
@@ -406,34 +271,6 @@ async fn api_origin(tx: &mut Tx<'_>, org: OrgId) -> Result<Origin> {
     Ok(Origin { source, platform: Platform::Api })
 }
 
-/// What came of a call that seemed to be due.
-enum Completed {
-    /// It was told as completed here.
-    Told,
-    /// Meanwhile its better message came, or another server process told it.
-    NotDue,
-}
-
-async fn complete(tx: &mut Tx<'_>, context: &Context, origin: Origin, id: CallId) -> Result<Completed> {
-    let mut stamps = Stamps::take(tx, context.org, context.now).await?;
-    // Read again inside the transaction: the better message may have come meanwhile.
-    let Some(stored) = calls::by_id(tx, context.org, id).await? else { return Ok(Completed::NotDue) };
-    if stored.state.fired.completion_due_at.is_none_or(|due| due > context.now) {
-        return Ok(Completed::NotDue);
-    }
-    let state = stored.state.clone();
-    settle(tx, context, origin, None, Some(stored), state, &mut stamps).await?;
-    Ok(Completed::Told)
-}
-
-/// Only where it is still due: a call that another server process has told meanwhile must not wait again, for nothing
-/// would end that.
-async fn postpone(tx: &mut Tx<'_>, org: OrgId, id: CallId, now: Time) -> Result<()> {
-    let sql =
-        "UPDATE calls SET completion_due_at = ?3 WHERE id = ?1 AND org_id = ?2 AND completion_due_at <= ?4";
-    tx.execute(sql, params![id, org, now.plus_micros(POSTPONE_MICROS), now]).await.map(drop)
-}
-
 /// A call that a change was merged into.
 pub(crate) struct Applied {
     id: CallId,
@@ -462,9 +299,4 @@ pub(crate) async fn apply(
     }
     noted.write(tx, context, origin, applied.id).await?;
     Ok(applied)
-}
-
-/// Runs a rule. A rule that panics must cost its message the call, not us the message.
-pub(crate) fn guarded<T>(rule: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(rule)).map_err(|_| Error::Panicked)
 }

@@ -1,0 +1,98 @@
+//! The ingest's rules as the store carries them out: what they look at, what they decide, and how one is run.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use model::{
+    Appointment, AssistantId, CallState, Change, Contact, IdGen, Lead, Platform, RecordingLinks, Time,
+};
+
+use crate::{Error, NewEvent, Recordings, Result};
+
+/// The ingest's decisions, as plain functions: the store carries them out and knows none of them.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    /// Merges what a message says into a call. Returns whether anything changed.
+    pub merge: fn(&mut CallState, &Change) -> bool,
+    /// Decides what follows from a call as it stands.
+    pub decide: fn(Situation<'_>) -> Decision,
+    /// How long `call.completed` waits for a better message that the platform announced.
+    pub completion_wait: Duration,
+    /// Whether the recordings that messages tell of are fetched.
+    pub recordings: Recordings,
+}
+
+/// A call as it stands, and everything that a decision looks at.
+pub struct Situation<'a> {
+    /// The call, merged.
+    pub call: CallState,
+    /// Where it comes from.
+    pub platform: Platform,
+    /// The assistant that handled it.
+    pub assistant_id: Option<AssistantId>,
+    /// The call before the message that is being merged; `None` where that is its first.
+    pub before: Option<&'a CallState>,
+    /// What the organization's block list says of the caller.
+    pub screening: Screening,
+    /// The contact with the caller's number; or the call's own one, where the number is what it was.
+    pub contact: Option<Contact>,
+    /// Whether the call had a contact, and a person deleted it.
+    pub contact_is_deleted: bool,
+    /// The lead that the call belongs to, or else the contact's open one.
+    pub lead: Option<Lead>,
+    /// Whether the call had a lead, and a person deleted it.
+    pub lead_is_deleted: bool,
+    /// The appointments that the call made before, each with the use of the tool that made it.
+    pub appointments: Vec<(String, Appointment)>,
+    /// What the organization set; not looked up for a call without a use of a tool.
+    pub org: OrgSettings,
+    /// How long `call.completed` waits.
+    pub completion_wait: Duration,
+    /// Where recordings are served from, where they are.
+    pub links: Option<&'a RecordingLinks>,
+    /// The time.
+    pub now: Time,
+    /// For the ids of new records.
+    pub ids: &'a dyn IdGen,
+}
+
+/// What an organization's block list says of a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screening {
+    /// Nothing: the number is not on it, there is no number to come, or nobody is blocked.
+    Passed,
+    /// Nothing yet: numbers are blocked, and no message has told who the caller is.
+    Unknown,
+    /// The number is on it.
+    Blocked,
+}
+
+/// What an organization set that bears on its calls.
+#[derive(Clone, Debug, Default)]
+pub struct OrgSettings {
+    /// Its time zone (IANA name).
+    pub time_zone: Option<String>,
+    /// Its country (ISO 3166-1 alpha-2).
+    pub country: Option<String>,
+}
+
+/// What follows from a call. Stamps in the records are the store's to give; what stands in them is not looked at.
+pub struct Decision {
+    /// The call, with what the decision noted in it.
+    pub call: CallState,
+    /// The contact to write: the one of the situation changed, or a new one.
+    pub contact: Option<Contact>,
+    /// The lead to write, likewise.
+    pub lead: Option<Lead>,
+    /// The appointments to write, likewise.
+    pub appointments: Vec<(String, Appointment)>,
+    /// The events to tell.
+    pub events: Vec<NewEvent>,
+}
+
+/// Runs a rule. A rule that panics must cost its message the call, not us the message.
+pub(crate) fn guarded<T>(rule: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(rule)).map_err(|_| Error::Panicked)
+}
