@@ -11,10 +11,11 @@ use bytes::Bytes;
 use connectors::{Expects, Reply};
 use delivery::{
     client::{Bounds, Client, Outcome},
+    forward::NOT_PASSED_ON,
     guard::{AllowList, Target},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use store::{AnswerSummary, AnsweredBy, KeptAnswer};
+use store::{AnswerSummary, AnsweredBy, KeptAnswer, via_mark};
 
 use self::places::Places;
 use crate::AppState;
@@ -38,7 +39,7 @@ impl Answerer {
     /// Asks an address. The error says for the source's owner why there is no answer that the platform could use.
     async fn ask(&self, url: &str, question: Passed<'_>, body: Bytes) -> Result<Given, String> {
         let Passed { asked, headers, left } = question;
-        let mark = mark(asked);
+        let mark = via_mark(asked.source.id);
         if is_marked(headers, &mark) {
             return Err("settings.answers.url leads back to this source".into());
         }
@@ -183,23 +184,6 @@ fn usable(outcome: Outcome, expects: Expects) -> Result<Given, String> {
     })
 }
 
-/// Headers that are about one connection, or that the client writes itself (RFC 9110 section 7.6.1).
-const NOT_PASSED_ON: [&str; 12] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "host",
-    "content-length",
-    "expect",
-    // Whoever compresses its answer for us would have it unpacked by nobody.
-    "accept-encoding",
-];
-
 /// The platform's own headers, its proofs among them, and the mark.
 fn passed_on(headers: &HeaderMap, mark: &str) -> HeaderMap {
     let kept = headers.iter().filter(|(name, _)| !NOT_PASSED_ON.contains(&name.as_str()));
@@ -210,11 +194,7 @@ fn passed_on(headers: &HeaderMap, mark: &str) -> HeaderMap {
     passed
 }
 
-/// By which a question is known that comes back (`Via`, RFC 9110 section 7.6.3).
-fn mark(asked: &Asked) -> String {
-    format!("1.1 inboundflow-{}", asked.source.id)
-}
-
+/// Whether a question comes back.
 fn is_marked(headers: &HeaderMap, mark: &str) -> bool {
     headers.get_all(header::VIA).iter().any(|via| via.to_str().is_ok_and(|via| via.contains(mark)))
 }

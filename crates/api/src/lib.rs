@@ -136,6 +136,7 @@ fn sources() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::preview::preview_message))
         .routes(routes!(v1::sources::get_source, v1::sources::update_source, v1::sources::delete_source))
         .routes(routes!(v1::sources::rotate_source_secret))
+        .routes(routes!(v1::forwards::create_source_forward))
         .routes(routes!(v1::source_events::list_source_events))
         .routes(routes!(v1::source_events::get_source_event))
         .routes(routes!(v1::source_events::reprocess_source_event))

@@ -1,11 +1,15 @@
 //! One try of a delivery: its request, and what follows from the answer.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{Clock, IdGen, Time, event::webhook_body};
-use store::{Attempt, NextStep, outbox::Delivery};
+use store::{Attempt, NextStep, Store, outbox::Delivery};
 
 use crate::{
     client::{Client, Outcome},
+    forward,
     guard::{AllowList, Target},
     schedule::{Schedule, retry_after},
     sign,
@@ -18,9 +22,9 @@ pub const USER_AGENT: &str = "InboundFlow-Webhook/1.0";
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The headers, in the order in which they are sent.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body, the same bytes at every try.
-    pub body: String,
+    pub body: Bytes,
 }
 
 impl Request {
@@ -52,20 +56,29 @@ impl Request {
             let signatures = sign::standard_signatures(&secrets, &id, seconds, body.as_bytes());
             headers.push(("webhook-signature", signatures));
         }
-        Self { headers, body }
+        let headers = headers.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
+        Self { headers, body: body.into() }
     }
 
     pub(crate) fn header_map(&self) -> HeaderMap {
-        let pairs = self.headers.iter().filter_map(|(name, value)| {
-            // Names are constants, values numbers, ids and base64: all of them make valid headers.
-            Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
-        });
-        pairs.collect()
+        let mut map = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            // Ours are constants, numbers, ids and base64; the others were headers before.
+            let name = match name {
+                Cow::Borrowed(name) => Ok(HeaderName::from_static(name)),
+                Cow::Owned(name) => HeaderName::from_bytes(name.as_bytes()),
+            };
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+                map.append(name, value);
+            }
+        }
+        map
     }
 }
 
 /// What a try needs beside its delivery.
 pub(crate) struct Means<'a> {
+    pub(crate) store: &'a Store,
     pub(crate) client: &'a Client,
     pub(crate) allow: &'a AllowList,
     pub(crate) schedule: &'a Schedule,
@@ -76,7 +89,7 @@ pub(crate) struct Means<'a> {
 /// Tries a delivery once.
 pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt, NextStep) {
     let started_at = means.clock.now();
-    let request = Request::of(delivery, started_at);
+    let found = request(delivery, means.store, started_at).await;
     let mut record = Attempt {
         id: means.ids.id(),
         number: delivery.attempts + 1,
@@ -84,11 +97,23 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         started_at,
         duration_ms: 0,
         address: None,
-        request_headers: serde_json::to_string(&request.headers).unwrap_or_default(),
+        request_headers: headers_json(found.as_ref().map_or(&[], |request| &request.headers)),
         status: None,
         response_headers: None,
         response_body: None,
         error: None,
+    };
+    let request = match found {
+        Ok(request) => request,
+        Err(Unsent::Forgotten) => {
+            record.error = Some("the message is no longer kept, so it can't be forwarded".into());
+            return (record, NextStep::CalledOff);
+        }
+        Err(Unsent::Unread(error)) => {
+            tracing::error!(%error, delivery = %delivery.id, "the message of delivery {} can't be read", delivery.id);
+            record.error = Some("the message could not be read from the database".into());
+            return (record, retry(delivery, None, means));
+        }
     };
     // Checked again at every try: the operator may have narrowed the allow-list since the endpoint was saved.
     let target = match Target::parse(&delivery.endpoint.url, means.allow) {
@@ -98,7 +123,7 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
             return (record, retry(delivery, None, means));
         }
     };
-    let outcome = means.client.post(&target, request.header_map(), request.body.into()).await;
+    let outcome = means.client.post(&target, request.header_map(), request.body).await;
     let next = next_step(delivery, &outcome, means);
     record.duration_ms = i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX);
     record.address = outcome.address.map(|address| address.to_string());
@@ -109,6 +134,29 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         record.response_body = Some(outcome.response_body);
     }
     (record, next)
+}
+
+/// Why there is nothing to send.
+enum Unsent {
+    /// The message was erased, or is older than messages are kept.
+    Forgotten,
+    /// The database did not answer.
+    Unread(store::Error),
+}
+
+/// What a delivery sends: its event, or the message that is sent on.
+async fn request(delivery: &Delivery, store: &Store, now: Time) -> Result<Request, Unsent> {
+    let Some(message) = delivery.message else { return Ok(Request::of(delivery, now)) };
+    match store.org(delivery.org).original_message(message).await {
+        Ok(Some(original)) => Ok(forward::request(delivery, original, now)),
+        Ok(None) => Err(Unsent::Forgotten),
+        Err(error) => Err(Unsent::Unread(error)),
+    }
+}
+
+fn headers_json(headers: &[(Cow<'static, str>, String)]) -> String {
+    // Pairs of text: there is nothing in them that JSON could not hold.
+    serde_json::to_string(headers).unwrap_or_else(|_| "[]".into())
 }
 
 /// Why a try failed, in words; `None` where it succeeded.

@@ -3,6 +3,7 @@
 
 mod attempt;
 pub mod client;
+pub mod forward;
 pub mod guard;
 pub mod schedule;
 pub mod sign;

@@ -1,7 +1,7 @@
 //! A webhook that somebody wants to try: really sent, through the guard and signed, and told whole. It leaves nothing
 //! behind: no endpoint need be there, and none is changed by it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use model::{Clock, EndpointId, EventType, IdGen, OrgId, Time, sample};
 use store::{
@@ -54,7 +54,7 @@ impl NewTrial {
 /// A trial as it was sent and answered.
 pub struct Trial {
     /// The headers that were sent, in their order.
-    pub request_headers: Vec<(&'static str, String)>,
+    pub request_headers: Vec<(Cow<'static, str>, String)>,
     /// The body that was sent.
     pub request_body: String,
     /// When it was sent.
@@ -90,10 +90,10 @@ impl Trials {
         let started_at = self.clock.now();
         let request = Request::of(&self.delivery(new, started_at), started_at);
         let (headers, body) = (request.header_map(), request.body.clone());
-        let outcome = self.client.post(&target, headers, body.into()).await;
+        let outcome = self.client.post(&target, headers, body).await;
         Ok(Trial {
             request_headers: request.headers,
-            request_body: request.body,
+            request_body: String::from_utf8_lossy(&request.body).into_owned(),
             started_at,
             duration_ms: i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX),
             address: outcome.address.map(|address| address.to_string()),
@@ -113,6 +113,7 @@ impl Trials {
             secret: new.secret,
             previous_secret,
             previous_secret_until,
+            source: None,
         };
         Delivery {
             id: self.ids.id(),
@@ -124,6 +125,7 @@ impl Trials {
             data: sample::data(new.event).to_string().into(),
             attempts: 0,
             manual_attempt: None,
+            message: None,
         }
     }
 }

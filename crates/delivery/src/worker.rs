@@ -199,6 +199,7 @@ impl Inner {
     async fn deliver(&self, leased: Leased) {
         let Leased { delivery, until, slot } = leased;
         let means = Means {
+            store: &self.store,
             client: &self.client,
             allow: &self.options.allow,
             schedule: &self.options.schedule,
@@ -263,6 +264,9 @@ fn log(delivery: &Delivery, record: &Attempt, next: NextStep) {
         }
         NextStep::Exhausted => {
             tracing::warn!(delivery = %id, %endpoint, status, "delivery {id} failed for the last time");
+        }
+        NextStep::CalledOff => {
+            tracing::warn!(delivery = %id, %endpoint, "delivery {id} has nothing left to send");
         }
         NextStep::EndpointGone => {
             tracing::warn!(delivery = %id, %endpoint, "endpoint {endpoint} answered 410 and is not told any more");

@@ -55,6 +55,7 @@ impl Ingest {
             body,
             reading,
             recording: None,
+            is_whole: true,
         };
         let rules = self.rules_of(source);
         let new = match telling {

@@ -9,7 +9,7 @@ use store::{Reading, Recordings, Source, StoredObject};
 
 use crate::{
     Answer, Ingest,
-    receive::{Understood, fingerprint, read},
+    receive::{Arrived, Understood, fingerprint, read},
 };
 
 /// A message that is arriving.
@@ -72,7 +72,7 @@ impl Ingest {
             Some(object) => fingerprint(&[told, &object.sha256].concat()),
             None => fingerprint(told),
         };
-        self.keep(source, (&headers, body, fingerprint), understood, recording).await
+        self.keep(source, (&headers, body, fingerprint), understood, Arrived::Apart(recording)).await
     }
 }
 

@@ -115,7 +115,7 @@ impl Ingest {
         let understood = reading(connector, &source, request, now);
         let told = understood.event_id.as_deref().map_or(request.body, str::as_bytes);
         let message = (request.headers, request.body.to_vec(), fingerprint(told));
-        self.keep(source, message, understood, None).await
+        self.keep(source, message, understood, Arrived::Whole).await
     }
 
     /// Keeps a message that was verified and read.
@@ -124,7 +124,7 @@ impl Ingest {
         source: Arc<Source>,
         (headers, body, fingerprint): (&HeaderMap, Vec<u8>, [u8; 16]),
         Understood { reading, question, .. }: Understood,
-        recording: Option<StoredObject>,
+        arrived: Arrived,
     ) -> store::Result<Answer> {
         let (id, now) = (source.id, self.clock.now());
         if let Reading::Rejected(reason) = &reading {
@@ -134,6 +134,7 @@ impl Ingest {
             }
         }
         let waits = waits(&reading);
+        let is_whole = matches!(arrived, Arrived::Whole);
         let id = self.ids.id();
         let message = Incoming {
             id,
@@ -142,7 +143,8 @@ impl Ingest {
             body,
             fingerprint,
             reading,
-            recording,
+            recording: arrived.recording(),
+            is_whole,
         };
         let received = self.store.org(source.org).receive(&source, message, self.rules_of(&source)).await?;
         if waits {
@@ -165,6 +167,23 @@ impl Ingest {
         }
         *count += 1;
         *count <= REJECTIONS_PER_MINUTE
+    }
+}
+
+/// How a message arrived.
+pub(crate) enum Arrived {
+    /// Its body is kept as it is.
+    Whole,
+    /// Its body was taken apart, and this is the recording that was in it.
+    Apart(Option<StoredObject>),
+}
+
+impl Arrived {
+    fn recording(self) -> Option<StoredObject> {
+        match self {
+            Self::Whole => None,
+            Self::Apart(recording) => recording,
+        }
     }
 }
 

@@ -244,6 +244,17 @@ pub enum SourceCommand {
         /// The source's id
         id: model::SourceId,
     },
+    /// Forward a source's messages, as they come, to a further address: an endpoint that `webhook` lists and deletes
+    Forward {
+        /// The source's id
+        id: model::SourceId,
+        /// The address
+        #[arg(long)]
+        url: String,
+        /// A file with a secret to sign with beside the platform's signature, `-` for standard input; none without
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
     /// Give a source a new secret, with the one before accepted for a while
     RotateSecret {
         /// The source's id

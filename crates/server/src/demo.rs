@@ -91,7 +91,9 @@ impl Stage {
         let secret = sign::generate_secret(&*world.ids);
         let receiver = Receiver::start(secret.clone()).await?;
         let url = format!("http://{}/hook", receiver.address);
-        records.create_endpoint(NewEndpoint { url, events: Vec::new(), secret: Some(secret) }).await?;
+        records
+            .create_endpoint(NewEndpoint { url, events: Vec::new(), secret: Some(secret), source: None })
+            .await?;
         say(&format!(
             "1. A fresh organization ({}) with an API key, a source for Vapi, one for Retell,",
             org.id

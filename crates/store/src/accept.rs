@@ -18,7 +18,7 @@ use crate::{
     Error, Idempotency, Incoming, OrgStore, Outcome, Reading, Result, Source, StoredObject,
     calls::{self, Stored},
     events::Teller,
-    idempotency, inbox,
+    forwards, idempotency, inbox,
     recording_notes::Noted,
     settle::settle,
     stamps::Stamps,
@@ -96,15 +96,22 @@ impl OrgStore {
     /// Keeps a message and makes of it what it is. Durable, message and all that follows, when this returns `Ok`.
     ///
     /// Where applying it fails, the message is kept all the same and marked as failed, to be applied again.
-    pub async fn receive(&self, source: &Source, message: Incoming, rules: Rules) -> Result<Received> {
-        let origin = Origin { source: source.id, platform: source.platform };
-        let asked = Arc::new((self.context(rules), message));
+    pub async fn receive(&self, source: &Arc<Source>, message: Incoming, rules: Rules) -> Result<Received> {
+        let asked = Arc::new((self.context(rules), source.clone(), message));
         let done = asked.clone();
         let received = self
             .store
             .write_repeatable(move |tx| {
                 let asked = asked.clone();
-                Box::pin(async move { receive(tx, &asked.0, origin, &asked.1).await })
+                Box::pin(async move {
+                    let (context, source, message) = &*asked;
+                    let origin = Origin { source: source.id, platform: source.platform };
+                    let received = receive(tx, context, origin, message).await?;
+                    if source.forwards {
+                        forwards::insert(tx, context, source, message, &received).await?;
+                    }
+                    Ok(received)
+                })
             })
             .await?;
         self.store.wake_for(&done.0);

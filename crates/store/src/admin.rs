@@ -31,6 +31,7 @@ impl Store {
             settings: serde_json::Value::Null,
             created_at: now,
             updated_at: Stamp::from_micros(now.micros()),
+            forwards: false,
         };
         let made = org.clone();
         self.write(move |tx| {

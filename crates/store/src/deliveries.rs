@@ -100,10 +100,12 @@ pub enum NextStep {
     Exhausted,
     /// The receiver answered 410: the endpoint is not told any more.
     EndpointGone,
+    /// There is nothing left to send.
+    CalledOff,
 }
 
-const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, e.id, \
-     e.type, e.created_at, e.data, d.attempts, d.manual_attempt, p.state \
+const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
+     p.source_id, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, e.message_id, p.state \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
 fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
@@ -116,6 +118,7 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
             secret: row.get()?,
             previous_secret: row.get()?,
             previous_secret_until: row.get()?,
+            source: row.get()?,
         }),
         event_id: row.get::<EventId>()?,
         event: row.get()?,
@@ -123,6 +126,7 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
         data: row.get::<String>()?.into(),
         attempts: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
         manual_attempt: row.get()?,
+        message: row.get()?,
     };
     Ok((delivery, row.word("endpoint state", EndpointState::parse)?))
 }
@@ -314,7 +318,7 @@ async fn write_step(
         NextStep::Delivered => (DeliveryState::Delivered, Value::Null),
         NextStep::RetryAt(at) => (DeliveryState::Retrying, at.into()),
         NextStep::Exhausted => (DeliveryState::Exhausted, Value::Null),
-        NextStep::EndpointGone => (DeliveryState::Cancelled, Value::Null),
+        NextStep::EndpointGone | NextStep::CalledOff => (DeliveryState::Cancelled, Value::Null),
     };
     let sql = "UPDATE deliveries SET state = ?3, due_at = ?4, attempts = attempts + 1, last_status = ?5, \
                    last_error = ?6, lease_owner = NULL, lease_until = NULL, updated_at = ?7 \

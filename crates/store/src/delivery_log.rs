@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, OrgId, Page, Stamp, Time};
+use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, InboxId, OrgId, Page, Stamp, Time};
 
 use crate::{
     DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written, idempotency,
@@ -123,6 +123,9 @@ pub struct DeliveryDetail {
     pub event_at: Time,
     /// The event's `data`.
     pub data: String,
+    /// The beginning of the body of the message that is sent on in the place of `data`; empty where it is no longer
+    /// kept.
+    pub forwarded: Option<Vec<u8>>,
     /// Its tries, the first one first.
     pub attempts: Vec<StoredAttempt>,
 }
@@ -164,6 +167,9 @@ pub enum Resent {
     /// Its endpoint was deleted.
     NoEndpoint,
 }
+
+/// How much of a forwarded message's body is shown with its delivery; the whole is with the source's events.
+const FORWARDED_BYTES: usize = 16 << 10;
 
 /// The states that are in the index `deliveries_failed`, word for word as it has them: else it is not used.
 pub(crate) const FAILED: &str = "state IN ('retrying', 'exhausted', 'held', 'cancelled')";
@@ -275,20 +281,26 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let sql =
-                        format!("{SUMMARY}, e.created_at, e.data {FROM} WHERE d.id = ?1 AND d.org_id = ?2");
+                    let sql = format!(
+                        "{SUMMARY}, e.created_at, e.data, e.message_id, substr(i.body, 1, {FORWARDED_BYTES}) {FROM} \
+                         LEFT JOIN inbox i ON i.id = e.message_id AND i.org_id = d.org_id \
+                         WHERE d.id = ?1 AND d.org_id = ?2"
+                    );
                     let found = tx
                         .first(&sql, params![id, org], |row| {
-                            Ok((read_summary(row)?, row.get::<Time>()?, row.get::<String>()?))
+                            let (summary, at, data) = (read_summary(row)?, row.get()?, row.get()?);
+                            let message = row.get::<Option<InboxId>>()?;
+                            let body = row.get::<Option<Vec<u8>>>()?.unwrap_or_default();
+                            Ok((summary, at, data, message.map(|_| body)))
                         })
                         .await?;
-                    let Some((summary, event_at, data)) = found else { return Ok(None) };
+                    let Some((summary, event_at, data, forwarded)) = found else { return Ok(None) };
                     // The delivery is the organization's, as the statement above saw to.
                     let sql = "SELECT number, cause, started_at, duration_ms, url, address, request_headers, status, \
                                    response_headers, response_body, error \
                                FROM attempts WHERE delivery_id = ?1 ORDER BY number, started_at, id";
                     let attempts = tx.query(sql, params![id], read_attempt).await?;
-                    Ok(Some(DeliveryDetail { summary, event_at, data, attempts }))
+                    Ok(Some(DeliveryDetail { summary, event_at, data, forwarded, attempts }))
                 })
             })
             .await

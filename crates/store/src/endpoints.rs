@@ -2,10 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use model::{EndpointId, EventType, OrgId, Stamp, Time};
+use model::{EndpointId, EventType, OrgId, SourceId, Stamp, Time};
 
 use crate::{
-    OrgStore, Result,
+    OrgStore, Result, SOURCE_MESSAGE, forwards,
     outbox::Destination,
     tx::Tx,
     value::{Cells, params},
@@ -34,6 +34,8 @@ pub struct Endpoint {
     pub created_at: Time,
     /// When it was last changed.
     pub updated_at: Stamp,
+    /// The source whose messages it is sent as they came; then it is told no events.
+    pub source: Option<SourceId>,
 }
 
 impl Endpoint {
@@ -98,10 +100,12 @@ pub struct NewEndpoint {
     pub events: Vec<EventType>,
     /// The secret to sign with.
     pub secret: Option<String>,
+    /// The source whose messages it is sent as they came, in the place of events.
+    pub source: Option<SourceId>,
 }
 
 pub(crate) const COLUMNS: &str = "id, url, description, events, secret, previous_secret, previous_secret_until, state, \
-     created_at, updated_at";
+     created_at, updated_at, source_id";
 
 pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
     Ok(Endpoint {
@@ -115,14 +119,16 @@ pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
         state: row.word("endpoint state", EndpointState::parse)?,
         created_at: row.get()?,
         updated_at: row.get()?,
+        source: row.get()?,
     })
 }
 
 /// Writes a new endpoint.
 pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
     tx.known.subscribers.remove(&org);
-    let sql = "INSERT INTO endpoints (id, org_id, url, description, events, secret, state, created_at, updated_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let sql = "INSERT INTO endpoints (id, org_id, url, description, events, secret, state, created_at, updated_at, \
+                                      source_id) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let (events, state) = (endpoint.events.join(" "), endpoint.state.as_str());
     let values = params![
         endpoint.id,
@@ -134,7 +140,11 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> 
         state,
         endpoint.created_at,
         endpoint.updated_at,
+        endpoint.source,
     ];
+    if let Some(source) = endpoint.source {
+        forwards::note(tx, org, source).await?;
+    }
     tx.execute(sql, values).await.map(drop)
 }
 
@@ -156,17 +166,22 @@ impl OrgStore {
         created_at: Time,
         updated_at: Stamp,
     ) -> Endpoint {
+        let events = match new.source {
+            Some(_) => vec![SOURCE_MESSAGE.to_owned()],
+            None => new.events.iter().map(|event| event.as_str().to_owned()).collect(),
+        };
         Endpoint {
             id: self.store.0.ids.id(),
             url: new.url,
             description,
-            events: new.events.iter().map(|event| event.as_str().to_owned()).collect(),
+            events,
             secret: new.secret,
             previous_secret: None,
             previous_secret_until: None,
             state: EndpointState::Enabled,
             created_at,
             updated_at,
+            source: new.source,
         }
     }
 
@@ -197,6 +212,11 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
+    /// Whether it is sent this source's messages.
+    pub(crate) fn forwards(&self, source: SourceId) -> bool {
+        self.destination.source == Some(source)
+    }
+
     /// Whether it asked for this event.
     pub(crate) fn wants(&self, event: EventType) -> bool {
         self.events.is_empty() || self.events.split(' ').any(|name| name == event.as_str())
@@ -208,7 +228,7 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
     if let Some(known) = tx.known.subscribers.get(&org) {
         return Ok(known.clone());
     }
-    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, state, events FROM endpoints \
+    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, source_id, state, events FROM endpoints \
                WHERE org_id = ?1 AND state <> 'gone' AND deleted_at IS NULL ORDER BY created_at, id";
     let read = |row: &mut Cells<'_>| {
         let destination = Destination {
@@ -217,6 +237,7 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
             secret: row.get()?,
             previous_secret: row.get()?,
             previous_secret_until: row.get()?,
+            source: row.get()?,
         };
         let holds = row.word("endpoint state", EndpointState::parse)?.holds();
         Ok(Subscriber { destination: Arc::new(destination), holds, events: row.get()? })

@@ -4,7 +4,7 @@ use model::{Cursor, EndpointId, EventId, OrgId, Stamp, Time};
 use uuid::Uuid;
 
 use crate::{
-    DeliveryState, Listed, OrgStore, Result, Store,
+    DeliveryState, Listed, OrgStore, Result, SOURCE_MESSAGE, Store,
     delivery_log::FAILED,
     list::ListQuery,
     tx::Tx,
@@ -93,6 +93,7 @@ impl OrgStore {
                 Box::pin(async move {
                     let mut query =
                         ListQuery::of("SELECT id, created_at, type, data FROM events", "org_id", org);
+                    query.compare("type <>", Some(SOURCE_MESSAGE));
                     let since = list.since.map(|since| Stamp::from_micros(since.micros()));
                     query.compare("created_at >", list.after.max(since));
                     query.one_of("type", &list.types);

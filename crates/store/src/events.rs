@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{CallId, EventId, EventType, IdGen, OrgId, Time};
+use model::{CallId, EventId, EventType, IdGen, InboxId, OrgId, Time};
 use uuid::Uuid;
 
 use crate::{
@@ -78,35 +78,57 @@ async fn insert(
         params![id, org, created_at, new.event.as_str(), new.call_id, &new.data],
     )
     .await?;
-    let data: Arc<str> = new.data.into();
+    let (name, at, data) = (new.event.as_str(), created_at.time(), new.data.into());
+    let happened = Happened { id, name, at, data, message: None };
     for subscriber in subscribers.iter().filter(|subscriber| subscriber.wants(new.event)) {
-        let delivery = Delivery {
-            id: teller.ids.id(),
-            org,
-            endpoint: subscriber.destination.clone(),
-            event_id: id,
-            event: new.event.as_str().to_owned(),
-            at: created_at.time(),
-            data: data.clone(),
-            attempts: 0,
-            manual_attempt: None,
-        };
-        if subscriber.holds {
-            insert_delivery(tx, &delivery, Birth::Held, teller.now, stamps).await?;
-            continue;
-        }
-        let worker = teller.worker.as_deref();
-        let slot = worker.and_then(|worker| Some((worker, (worker.reserve)(delivery.endpoint.id)?)));
-        let lease = slot.map(|(worker, slot)| {
-            let until = teller.now.plus_micros(worker.lease_micros);
-            (worker.owner, until, slot)
-        });
-        let birth = lease.as_ref().map_or(Birth::Due, |(owner, until, _)| Birth::Leased(*owner, *until));
-        insert_delivery(tx, &delivery, birth, teller.now, stamps).await?;
-        match lease {
-            Some((_, until, slot)) => tx.leased.push(Leased { delivery, until, slot }),
-            None => tx.left.endpoints.push(delivery.endpoint.id),
-        }
+        owe(tx, teller, &happened, subscriber, stamps).await?;
+    }
+    Ok(())
+}
+
+/// An event that is stored, as its deliveries need it.
+pub(crate) struct Happened {
+    pub(crate) id: EventId,
+    pub(crate) name: &'static str,
+    pub(crate) at: Time,
+    pub(crate) data: Arc<str>,
+    pub(crate) message: Option<InboxId>,
+}
+
+/// Stores the delivery of an event to an endpoint, held, or leased to this process if it has room for it.
+pub(crate) async fn owe(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    event: &Happened,
+    subscriber: &Subscriber,
+    stamps: &mut Stamps,
+) -> Result<()> {
+    let delivery = Delivery {
+        id: teller.ids.id(),
+        org: teller.org,
+        endpoint: subscriber.destination.clone(),
+        event_id: event.id,
+        event: event.name.to_owned(),
+        at: event.at,
+        data: event.data.clone(),
+        attempts: 0,
+        manual_attempt: None,
+        message: event.message,
+    };
+    if subscriber.holds {
+        return insert_delivery(tx, &delivery, Birth::Held, teller.now, stamps).await;
+    }
+    let worker = teller.worker.as_deref();
+    let slot = worker.and_then(|worker| Some((worker, (worker.reserve)(delivery.endpoint.id)?)));
+    let lease = slot.map(|(worker, slot)| {
+        let until = teller.now.plus_micros(worker.lease_micros);
+        (worker.owner, until, slot)
+    });
+    let birth = lease.as_ref().map_or(Birth::Due, |(owner, until, _)| Birth::Leased(*owner, *until));
+    insert_delivery(tx, &delivery, birth, teller.now, stamps).await?;
+    match lease {
+        Some((_, until, slot)) => tx.leased.push(Leased { delivery, until, slot }),
+        None => tx.left.endpoints.push(delivery.endpoint.id),
     }
     Ok(())
 }

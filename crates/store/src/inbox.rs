@@ -27,6 +27,8 @@ pub struct Incoming {
     pub reading: Reading,
     /// The recording that it brought, which was taken out of its body and is in the object store.
     pub recording: Option<StoredObject>,
+    /// Whether its body is all that arrived: of one that was taken apart, a recording is missing.
+    pub is_whole: bool,
 }
 
 /// What a connector made of a message.

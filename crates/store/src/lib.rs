@@ -19,6 +19,7 @@ mod endpoints;
 mod error;
 mod event_log;
 mod events;
+mod forwards;
 mod gaps;
 mod held;
 mod idempotency;
@@ -77,6 +78,7 @@ pub use crate::{
     error::{Error, Result},
     event_log::{ListEvents, LoggedEvent, Missed},
     events::NewEvent,
+    forwards::{Original, SOURCE_MESSAGE, via_mark},
     gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},
     held::HeldChoice,
     idempotency::Idempotency,

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use model::{DeliveryId, EndpointId, EventId, OrgId, Time};
+use model::{DeliveryId, EndpointId, EventId, InboxId, OrgId, SourceId, Time};
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 
@@ -48,6 +48,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// The number of the try that a person asked for, if one did.
     pub manual_attempt: Option<i64>,
+    /// The message that is sent on as it came, in the place of `data`.
+    pub message: Option<InboxId>,
 }
 
 impl Delivery {
@@ -75,6 +77,8 @@ pub struct Destination {
     pub previous_secret: Option<String>,
     /// Until when the previous secret signs.
     pub previous_secret_until: Option<Time>,
+    /// The source whose messages it is sent as they came.
+    pub source: Option<SourceId>,
 }
 
 impl Destination {

@@ -37,6 +37,8 @@ pub struct Source {
     pub created_at: Time,
     /// When it was last changed.
     pub updated_at: Stamp,
+    /// Whether its messages are sent on somewhere.
+    pub forwards: bool,
 }
 
 impl Source {
@@ -105,7 +107,7 @@ impl Rotation {
 }
 
 const COLUMNS: &str = "id, org_id, platform, name, secret, previous_secret, previous_secret_until, settings, \
-     created_at, updated_at";
+     created_at, updated_at, forwards";
 
 /// The time of the last message, for a query over `sources s`.
 const LAST_MESSAGE: &str = "(SELECT i.received_at FROM inbox i WHERE i.source_id = s.id AND i.org_id = s.org_id \
@@ -123,6 +125,7 @@ fn read(row: &mut Cells<'_>) -> Result<Source> {
         settings: row.json("settings")?,
         created_at: row.get()?,
         updated_at: row.get()?,
+        forwards: row.get()?,
     })
 }
 
@@ -232,6 +235,7 @@ impl OrgStore {
             settings: new.settings,
             created_at,
             updated_at,
+            forwards: false,
         }
     }
 

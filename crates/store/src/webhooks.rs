@@ -8,7 +8,7 @@ use crate::{
     Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
     Written,
     endpoints::{COLUMNS, insert, read},
-    held, idempotency,
+    forwards, held, idempotency,
     list::ListQuery,
     stamps::Stamps,
     tx::Tx,
@@ -231,6 +231,7 @@ impl OrgStore {
                     if tx.execute(sql, params![id, org, now, stamp]).await? == 0 {
                         return Ok(false);
                     }
+                    forwards::note_deleted(tx, org, id).await?;
                     // Without the organization, as where an endpoint is gone: its own statement saw to that.
                     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
                                WHERE endpoint_id = ?1 AND due_at > 0";

@@ -209,9 +209,12 @@ pub(crate) struct ShownDeliveryDetail {
 
 impl ShownDeliveryDetail {
     pub(crate) fn new(detail: DeliveryDetail, org: OrgId) -> Self {
-        let DeliveryDetail { summary, event_at, data, attempts } = detail;
+        let DeliveryDetail { summary, event_at, data, forwarded, attempts } = detail;
         // The event is frozen, so this is what every try has sent.
-        let body = webhook_body(&summary.event, event_at, org, summary.id, &data);
+        let body = match forwarded {
+            Some(body) => String::from_utf8_lossy(&body).into_owned(),
+            None => webhook_body(&summary.event, event_at, org, summary.id, &data),
+        };
         let attempts =
             attempts.into_iter().map(|attempt| ShownAttempt::new(attempt, &summary.url, &body)).collect();
         Self { delivery: summary.into(), attempts }

@@ -27,7 +27,8 @@ pub(crate) struct SentRequest {
     pub url: String,
     /// Its headers, in the order in which they were sent.
     pub headers: Vec<HeaderLine>,
-    /// Its body, as the bytes that were signed.
+    /// Its body, as the bytes that were signed. Of a forwarded message the first 16 KiB, as far as they are UTF-8: the
+    /// whole is with the source's events.
     pub body: String,
 }
 

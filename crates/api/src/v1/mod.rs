@@ -15,6 +15,7 @@ pub(crate) mod event_types;
 pub(crate) mod events;
 mod exchange;
 mod fields;
+pub(crate) mod forwards;
 pub(crate) mod gaps;
 mod idempotency;
 pub(crate) mod imports;

@@ -145,7 +145,8 @@ pub(crate) async fn test_unsaved_webhook(
 /// Test a webhook endpoint
 ///
 /// Sends one webhook with sample data, signed as the endpoint's are, and tells what came of it. It changes nothing of
-/// the endpoint, whatever the receiver says. 409 where the operator no longer lets webhooks go to its address.
+/// the endpoint, whatever the receiver says. 409 where the operator no longer lets webhooks go to its address, or where
+/// it forwards a source's messages.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", tag = "Webhooks",
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid)),
     request_body = TestSavedWebhook,
@@ -167,6 +168,10 @@ pub(crate) async fn test_webhook(
     body: Json<TestSavedWebhook>,
 ) -> Result<One<WebhookTest>, ApiError> {
     let endpoint = find(&caller, id).await?;
+    if endpoint.source.is_some() {
+        let why = "This webhook forwards a source's messages: to test it, send the source one";
+        return Err(ApiError::new(Code::Conflict, why));
+    }
     let url = endpoint.url.clone();
     let new = NewTrial::to(endpoint, caller.org, body.value.event.map(|event| event.0));
     let event = new.event;

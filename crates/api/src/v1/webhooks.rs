@@ -15,7 +15,7 @@ use crate::{
     AppState,
     auth::Caller,
     envelope::{One, PlacedList, with_id},
-    error::ApiError,
+    error::{ApiError, Code},
     extract::{Json, Limit, PathId, PlaceParam, Query, TimeParam, placed_page},
     openapi::{self, CreatedOf, ListOf, OneOf},
     v1::{
@@ -96,7 +96,7 @@ pub(crate) async fn create_webhook(
     check_description(description.as_deref())?;
     let secret = secret.unwrap_or_else(|| Some(sign::generate_secret(&*state.ids)));
     check_secret(secret.as_deref())?;
-    let new = NewEndpoint { url, events: events.0, secret };
+    let new = NewEndpoint { url, events: events.0, secret, source: None };
     let now = state.clock.now();
     let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);
     let written = caller.store.create_endpoint_once(new, description, idempotency, answer).await?;
@@ -124,6 +124,8 @@ pub(crate) async fn get_webhook(
 }
 
 /// Change a webhook endpoint
+///
+/// 409 where events are named and it forwards a source's messages.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", tag = "Webhooks",
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid)),
     request_body = ChangedWebhook,
@@ -132,6 +134,7 @@ pub(crate) async fn get_webhook(
         (status = 400, response = openapi::BadRequest),
         (status = 401, response = openapi::Unauthorized),
         (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
         (status = 413, response = openapi::PayloadTooLarge),
         (status = 415, response = openapi::UnsupportedMediaType),
         (status = 429, response = openapi::RateLimited),
@@ -143,7 +146,11 @@ pub(crate) async fn update_webhook(
     PathId(id): PathId<kind::Endpoint>,
     body: Json<ChangedWebhook>,
 ) -> Result<One<ShownWebhook>, ApiError> {
-    find(&caller, id).await?;
+    let endpoint = find(&caller, id).await?;
+    if endpoint.source.is_some() && body.value.events.is_some() {
+        let why = "This webhook forwards a source's messages and is told no events";
+        return Err(ApiError::new(Code::Conflict, why));
+    }
     if let Some(url) = &body.value.url {
         check_url(&state, url)?;
     }
@@ -237,6 +244,6 @@ pub(crate) fn unknown() -> ApiError {
     ApiError::not_found("webhook")
 }
 
-fn check_url(state: &AppState, url: &str) -> Result<(), ApiError> {
+pub(crate) fn check_url(state: &AppState, url: &str) -> Result<(), ApiError> {
     state.trials.check(url).map_err(|error| wrong("url", &error.to_string()))
 }

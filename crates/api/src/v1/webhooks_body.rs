@@ -1,6 +1,6 @@
 //! The bodies of `/v1/webhooks`: what is asked of an endpoint, and how one is shown.
 
-use model::{EndpointId, EventType, Stamp, Time};
+use model::{EndpointId, EventType, SourceId, Stamp, Time};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use store::{Endpoint, EndpointChange, EndpointState, HeldChoice};
 use utoipa::{
@@ -241,8 +241,11 @@ pub(crate) struct ShownWebhook {
     /// What it is for.
     #[schema(required)]
     description: Option<String>,
-    /// The events it is told of; `all` for each there is.
+    /// The events it is told of; `all` for each there is. `source.message` alone where it forwards a source's messages.
     events: Vec<String>,
+    /// The source whose messages are forwarded to it as they come; null where it is told events.
+    #[schema(required)]
+    source_id: Option<SourceId>,
     /// Whether it is told.
     state: WebhookState,
     /// Whether its webhooks are signed.
@@ -266,6 +269,7 @@ impl ShownWebhook {
             url: endpoint.url,
             description: endpoint.description,
             events: Subscription::shown(endpoint.events),
+            source_id: endpoint.source,
             state: endpoint.state.into(),
             signed: endpoint.secret.is_some(),
             secret_last4: endpoint.secret.as_deref().and_then(last4),

@@ -8,12 +8,12 @@ use ingest::{Batch, Ingest, Rejected, Reprocessed};
 use model::{InboxId, OrgId, PlacedPage, Platform, RecordingSettings, SourceId, Time};
 use serde_json::{Value, json};
 use store::{
-    AnswerSummary, KeyChange, ListMessages, ListedSource, MessageRange, NewSource, Outcome, Rotation, Source,
-    SourceChange, Store, Written, generate_secret,
+    AnswerSummary, KeyChange, ListMessages, ListedSource, MessageRange, NewEndpoint, NewSource, Outcome,
+    Rotation, Source, SourceChange, Store, Written, generate_secret,
 };
 
 use crate::{
-    admin::{check_org, read_file, read_secret},
+    admin::{check_org, read_file, read_secret, webhooks::check_url},
     app::World,
     cli::{PlatformApi, SourceCommand},
     config::Config,
@@ -51,6 +51,9 @@ pub(crate) async fn source(
             desk.update(source, name, (secret_file.as_deref(), settings_file.as_deref()), key).await
         }
         SourceCommand::Delete { id } => desk.delete(id).await,
+        SourceCommand::Forward { id, url, secret_file } => {
+            desk.forward(id, url, secret_file.as_deref()).await
+        }
         SourceCommand::RotateSecret { id, secret_file, overlap, no_overlap } => {
             let overlap = if no_overlap { Duration::ZERO } else { overlap.0 };
             desk.rotate(id, secret_file.as_deref(), overlap).await
@@ -174,6 +177,18 @@ impl Desk<'_> {
         anyhow::ensure!(self.store.org(source.org).delete_source(id).await?, no_source(id));
         self.shown
             .one(&json!({"id": id, "deleted": true}), &format!("Source {id} is deleted; its calls stay"));
+        Ok(())
+    }
+
+    async fn forward(&self, id: SourceId, url: String, secret_file: Option<&Path>) -> anyhow::Result<()> {
+        let source = self.find(id).await?.source;
+        check_url(self.config, &url)?;
+        let secret = secret_file.map(read_secret).transpose()?;
+        let new = NewEndpoint { url, events: Vec::new(), secret, source: Some(id) };
+        let endpoint = self.store.org(source.org).create_endpoint(new).await?;
+        let text = format!("Endpoint {} is sent what comes to source {id}, as it comes", endpoint.id);
+        let shown = json!({"id": endpoint.id, "url": endpoint.url, "source_id": id});
+        self.shown.one(&shown, &text);
         Ok(())
     }
 

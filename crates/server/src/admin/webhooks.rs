@@ -87,8 +87,8 @@ impl Desk<'_> {
         secret: Option<String>,
     ) -> anyhow::Result<()> {
         check_org(&self.store, org).await?;
-        self.check_url(&url)?;
-        let new = NewEndpoint { url, events: parse_events(events)?, secret };
+        check_url(self.config, &url)?;
+        let new = NewEndpoint { url, events: parse_events(events)?, secret, source: None };
         let endpoint = self.store.org(org).create_endpoint(new).await?;
         let mut text = format!("Endpoint {} is told of {events}", endpoint.id);
         if let Some(secret) = &endpoint.secret {
@@ -103,8 +103,8 @@ impl Desk<'_> {
         let endpoints = self.store.org(org).list_endpoints().await?;
         self.shown.list(endpoints.iter().map(|endpoint| {
             json!({"id": endpoint.id, "url": endpoint.url, "events": events_of(endpoint),
-                "state": endpoint.state.as_str(), "signed": endpoint.secret.is_some(),
-                "created_at": endpoint.created_at})
+                "source_id": endpoint.source, "state": endpoint.state.as_str(),
+                "signed": endpoint.secret.is_some(), "created_at": endpoint.created_at})
         }));
         Ok(())
     }
@@ -117,15 +117,22 @@ impl Desk<'_> {
 
     fn show(&self, endpoint: &Endpoint) {
         let until = endpoint.overlap_until(self.world.clock.now());
-        self.shown.record(&json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
-            "events": events_of(endpoint), "state": endpoint.state.as_str(), "signed": endpoint.secret.is_some(),
-            "previous_secret_until": until, "created_at": endpoint.created_at, "updated_at": endpoint.updated_at}));
+        self.shown.record(
+            &json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
+            "events": events_of(endpoint), "source_id": endpoint.source, "state": endpoint.state.as_str(),
+            "signed": endpoint.secret.is_some(), "previous_secret_until": until,
+            "created_at": endpoint.created_at, "updated_at": endpoint.updated_at}),
+        );
     }
 
     async fn update(&self, id: EndpointId, change: EndpointChange) -> anyhow::Result<()> {
-        let (org, _) = self.find(id).await?;
+        let (org, endpoint) = self.find(id).await?;
+        anyhow::ensure!(
+            endpoint.source.is_none() || change.events.is_none(),
+            "--events: this endpoint forwards a source's messages and is told no events"
+        );
         if let Some(url) = &change.url {
-            self.check_url(url)?;
+            check_url(self.config, url)?;
         }
         let description = change.description.as_ref().and_then(Option::as_deref).unwrap_or_default();
         anyhow::ensure!(
@@ -194,6 +201,10 @@ impl Desk<'_> {
 
     async fn test(&self, id: EndpointId, event: Option<EventType>) -> anyhow::Result<()> {
         let (org, endpoint) = self.find(id).await?;
+        anyhow::ensure!(
+            endpoint.source.is_none(),
+            "this endpoint forwards a source's messages: to test it, send the source one"
+        );
         let new = NewTrial::to(endpoint, org, event);
         self.send(new, None).await
     }
@@ -233,17 +244,6 @@ impl Desk<'_> {
             (false, Some(path)) => Some(read_secret(path)?),
             (false, None) => Some(sign::generate_secret(&*self.world.ids)),
         })
-    }
-
-    /// The server's own configuration decides where webhooks may go, and may be another than this command's.
-    fn check_url(&self, url: &str) -> anyhow::Result<()> {
-        Target::shape(url).context("--url")?;
-        if let Err(error) = Target::parse(url, &self.config.allow_list()?) {
-            output::complain(&format!(
-                "warning: by this command's configuration it would not be sent to: {error}"
-            ));
-        }
-        Ok(())
     }
 
     /// An endpoint by its id alone: an operator sees every organization's.
@@ -301,4 +301,16 @@ fn parse_events(text: &str) -> anyhow::Result<Vec<EventType>> {
             event.with_context(|| format!("--events: `{}` is none of all, {}", name.trim(), names()))
         })
         .collect()
+}
+
+/// Refuses what is no address, and warns of one that the guard keeps webhooks away from: the server's own configuration
+/// decides, and may be another than this command's.
+pub(super) fn check_url(config: &Config, url: &str) -> anyhow::Result<()> {
+    Target::shape(url).context("--url")?;
+    if let Err(error) = Target::parse(url, &config.allow_list()?) {
+        output::complain(&format!(
+            "warning: by this command's configuration it would not be sent to: {error}"
+        ));
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use model::Platform;
 use serde_json::{Value, json};
 
 use super::recordings::{fetching, files, only_call, path_of};
-use crate::support::{TestApp, on_both_with};
+use crate::support::{Receiver, TestApp, on_both_with};
 
 const TRANSCRIPTION: &str =
     include_str!("../../../../connectors/fixtures/elevenlabs/post_call_transcription.json");
@@ -194,5 +194,20 @@ fn what_a_process_leaves_behind_that_is_killed_is_taken_up_and_cleared_away() {
         assert_eq!(objects(app), 1, "it may still be arriving");
         app.tick(Duration::from_secs(1)).await;
         assert_eq!(objects(app), 0);
+    });
+}
+
+#[test]
+fn a_message_that_was_taken_apart_is_not_forwarded_as_if_it_had_come_so() {
+    on_both_with(fetching(), async |app| {
+        let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
+        let source = org.source(Platform::ElevenLabs).await;
+        let path = format!("/v1/sources/{}/forwards", source.source);
+        let forward = app.key(&org).post(&path, &json!({"url": receiver.url("/")})).await;
+        assert_eq!(forward.status, 201, "{}", forward.shown());
+        source.accept(app, &audio(&sound())).await;
+        source.accept(app, TRANSCRIPTION).await;
+        let bodies: Vec<_> = receiver.take().into_iter().map(|got| got.body).collect();
+        assert!(bodies == [TRANSCRIPTION], "{} were forwarded", bodies.len());
     });
 }

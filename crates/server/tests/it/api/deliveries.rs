@@ -131,7 +131,8 @@ fn deliveries_are_found_by_what_they_are_and_what_became_of_them() {
         let good = org.endpoint(&receiver.url("/")).await.id;
         broken.reply([Reply(404, &[]); 3]);
         let bad = org.endpoint(&broken.url("/")).await.id;
-        let nowhere = NewEndpoint { url: "https://127.0.0.1:1/".into(), events: vec![], secret: None };
+        let nowhere =
+            NewEndpoint { url: "https://127.0.0.1:1/".into(), events: vec![], secret: None, source: None };
         let nowhere = org.endpoint_with(nowhere).await.id;
         org.source(Platform::Vapi).await.accept(app, &report("a", json!("+14155550142"), booking())).await;
         let client = app.key(&org);

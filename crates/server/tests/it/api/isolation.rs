@@ -67,6 +67,10 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("PATCH /v1/sources/{id}", Row::Record("sources")),
         ("DELETE /v1/sources/{id}", Row::Record("sources")),
         ("POST /v1/sources/{id}/rotate-secret", Row::Record("sources")),
+        (
+            "POST /v1/sources/{id}/forwards",
+            Row::Change("sources", || json!({"url": "https://hooks.example.com/theirs"})),
+        ),
         ("GET /v1/sources/{id}/events", Row::Record("sources")),
         ("GET /v1/sources/{id}/events/{event_id}", Row::Record("sources")),
         ("POST /v1/sources/{id}/events/{event_id}/reprocess", Row::Record("sources")),

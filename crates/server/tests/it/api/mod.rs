@@ -13,6 +13,7 @@ mod deliveries;
 mod endpoints;
 mod envelopes;
 mod events;
+mod forwards;
 mod held;
 mod inbox;
 mod ingest;

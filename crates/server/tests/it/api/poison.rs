@@ -49,6 +49,7 @@ fn message(app: &TestApp, number: usize, external_id: &str, completion: Completi
             changes: vec![change],
         },
         recording: None,
+        is_whole: true,
     }
 }
 

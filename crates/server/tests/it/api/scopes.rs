@@ -84,6 +84,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     sources:write: POST /v1/sources
     sources:write: POST /v1/sources/preview
     sources:write: POST /v1/sources/{id}/events/{event_id}/reprocess
+    sources:write: POST /v1/sources/{id}/forwards
     sources:write: POST /v1/sources/{id}/imports
     sources:write: POST /v1/sources/{id}/imports/{import_id}/pause
     sources:write: POST /v1/sources/{id}/imports/{import_id}/resume

@@ -72,7 +72,13 @@ fn a_webhook_has_both_families_of_headers() {
 fn without_a_secret_nothing_is_signed_by_one() {
     on_both(async |app| {
         let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
-        org.endpoint_with(NewEndpoint { url: receiver.url("/"), events: Vec::new(), secret: None }).await;
+        org.endpoint_with(NewEndpoint {
+            url: receiver.url("/"),
+            events: Vec::new(),
+            secret: None,
+            source: None,
+        })
+        .await;
         app.key(&org).write_call(json!({"external_id": "a"})).await;
         assert_snapshot!(receiver.take()[0].shown(), @r#"
         content-type: application/json
@@ -93,7 +99,8 @@ fn a_person_s_own_secret_signs_too() {
     on_both(async |app| {
         let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
         let secret = Some("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".to_owned());
-        org.endpoint_with(NewEndpoint { url: receiver.url("/"), events: Vec::new(), secret }).await;
+        org.endpoint_with(NewEndpoint { url: receiver.url("/"), events: Vec::new(), secret, source: None })
+            .await;
         app.key(&org).write_call(json!({"external_id": "a", "summary": "Grüße 🎉"})).await;
         receiver.take()[0].verify("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
     });
@@ -106,7 +113,13 @@ fn an_endpoint_is_told_what_it_asked_for_and_only_its_own_organization_s() {
         let receiver = Receiver::start().await;
         mine.endpoint(&receiver.url("/all")).await;
         let leads = vec![EventType::LeadCreated];
-        mine.endpoint_with(NewEndpoint { url: receiver.url("/leads"), events: leads, secret: None }).await;
+        mine.endpoint_with(NewEndpoint {
+            url: receiver.url("/leads"),
+            events: leads,
+            secret: None,
+            source: None,
+        })
+        .await;
         theirs.endpoint(&receiver.url("/theirs")).await;
         mine.source(Platform::Vapi).await.accept(app, VAPI_REPORT).await;
         let mut told: Vec<_> =

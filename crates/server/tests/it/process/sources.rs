@@ -1,6 +1,6 @@
 //! The operator's commands on sources and their messages, beside a running server.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -91,6 +91,42 @@ async fn a_source_is_shown_given_a_new_secret_and_deleted() {
     home.run(&["source", "events", "--source", id]).assert_refused(&["--source", id]);
 }
 
+/// The receiver takes its time with the first webhook of each kind, so that the kill comes while they are under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_forwarded_by_the_operator_and_its_messages_survive_kill_9() {
+    let slow = |number| Reply {
+        after: if number < 2 { Duration::from_secs(60) } else { Duration::ZERO },
+        ..Reply::with(200)
+    };
+    let scene = Scene::set(Kind::Sqlite, slow).await;
+    let (home, id, url) = (&scene.home, scene.source.as_str(), scene.receiver.url());
+    fs::write(home.path().join("secret"), "the forward's own secret").expect("a file");
+    let forward = ["source", "forward", id, "--url", &url, "--secret-file", "secret"];
+    let forward = home.json(&forward);
+    assert_eq!((text(&forward, "source_id"), text(&forward, "url")), (id.to_owned(), url));
+    let shown = home.json(&["webhook", "get", &text(&forward, "id")]);
+    assert_eq!((&shown["events"], &shown["source_id"]), (&json!(["source.message"]), &json!(id)));
+
+    let server = scene.serve(&[]).await;
+    assert_eq!(post(&scene, &server, PLATFORM_SECRET, "a").await, 200);
+    scene.arrived(2).await;
+    server.kill();
+    server.ended(PATIENCE).await;
+    let server = scene.serve(&[]).await;
+    scene.arrived(4).await;
+    let hooks = scene.receiver.hooks();
+    let (forwarded, told): (Vec<_>, Vec<_>) =
+        hooks.iter().partition(|hook| hook.header("x-inboundflow-event") == "source.message");
+    assert_eq!((forwarded.len(), told.len()), (2, 2), "each once more");
+    assert!(forwarded.iter().all(|hook| hook.body == report("a")), "as it came");
+    assert_eq!(forwarded[0].header("webhook-id"), forwarded[1].header("webhook-id"));
+    until("both are delivered", PATIENCE, async || {
+        scene.deliveries().iter().all(|delivery| delivery["state"] == "delivered").then_some(())
+    })
+    .await;
+    drop(server);
+}
+
 #[tokio::test]
 async fn a_wrong_option_of_a_source_s_commands_is_named() {
     let scene = Scene::set(Kind::Sqlite, |_| Reply::with(200)).await;
@@ -99,7 +135,9 @@ async fn a_wrong_option_of_a_source_s_commands_is_named() {
     fs::write(home.path().join("settings"), r#"{"auth": {"scheme": "guess"}}"#).expect("a file");
     fs::write(home.path().join("answers"), r#"{"answers": {"url": "example.com"}}"#).expect("a file");
     fs::write(home.path().join("empty"), "\n").expect("a file");
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 13] = [
+        (&["forward", id], &["--url"]),
+        (&["forward", id, "--url", "nowhere"], &["--url"]),
         (&["update", id], &["--name"]),
         (&["update", id, "--name", " "], &["--name"]),
         (&["update", id, "--secret-file", "empty"], &["--secret-file"]),

@@ -102,7 +102,7 @@ pub(crate) struct TestApp {
     keeper: JoinHandle<()>,
     _data: Option<TempDir>,
     // The last to be dropped: it takes the connections of the others with it.
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 impl TestApp {
@@ -155,7 +155,7 @@ impl TestApp {
             lister: spawn(async move { lister.run().await }),
             keeper: spawn(app.keeper.run(stopped)),
             _data: None,
-            _database: database,
+            database,
         }
     }
 
@@ -169,6 +169,11 @@ impl TestApp {
         let clock = Arc::new(ManualClock::new(self.now() + by));
         let url = self.config.database_url().expect("an address");
         Store::open(&url, clock, self.world.ids.clone()).await.expect("a store")
+    }
+
+    /// Does to the database what the product has no operation for.
+    pub(crate) async fn execute(&self, sql: &str) {
+        self.database.as_ref().expect("the first process's database").execute(sql).await;
     }
 
     /// An organization with a key that has the instance's limit.
@@ -335,7 +340,8 @@ impl Org {
     /// An endpoint that wants every event, signed.
     pub(crate) async fn endpoint(&self, url: &str) -> Endpoint {
         let secret = Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
-        self.endpoint_with(NewEndpoint { url: url.to_owned(), events: Vec::new(), secret }).await
+        self.endpoint_with(NewEndpoint { url: url.to_owned(), events: Vec::new(), secret, source: None })
+            .await
     }
 
     pub(crate) async fn endpoint_with(&self, new: NewEndpoint) -> Endpoint {

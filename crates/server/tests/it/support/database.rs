@@ -52,6 +52,19 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Runs a statement that the product has no operation for.
+    pub(crate) async fn execute(&self, sql: &str) {
+        match self {
+            Self::Sqlite(folder) => {
+                let connection = rusqlite::Connection::open(file(folder.path())).expect("the database");
+                connection.execute_batch(sql).expect(sql);
+            }
+            Self::Postgres { .. } => execute(&self.url(), sql).await,
+        }
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let Self::Postgres { server, name } = self else { return };

@@ -1,0 +1,82 @@
+//! `POST /v1/sources/{id}/forwards`: a further address for a source's messages, as they came.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use model::id::kind;
+use serde::Deserialize;
+use store::{Endpoint, NewEndpoint};
+use utoipa::ToSchema;
+
+use crate::{
+    AppState,
+    auth::Caller,
+    error::ApiError,
+    extract::{Json, PathId},
+    openapi::{self, OneOf},
+    v1::{
+        bodies::check_secret,
+        idempotency::{answered, idempotency},
+        sources,
+        webhooks::check_url,
+        webhooks_body::{WebhookWithSecret, check_description},
+    },
+};
+
+/// A further address for a source's messages.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewForward {
+    /// Where the messages go: https, unless the operator allows the host.
+    #[schema(format = "webhook-url", max_length = 2048)]
+    url: String,
+    /// What it is for.
+    #[schema(max_length = 500)]
+    description: Option<String>,
+    /// A secret to sign with, beside what the platform signed with. Nothing is signed by us where there is none.
+    #[schema(max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
+    secret: Option<String>,
+}
+
+/// Forward a source's messages
+///
+/// Platforms have one webhook slot. From now on each message whose sender is proven, repetitions too, is sent on to this
+/// address as it came: the same bytes and the platform's own headers with its signature, but for headers that are the
+/// secret itself (`Authorization`, `X-Vapi-Secret` and their like). It is delivered as webhooks are, with retries, and
+/// what the receiver answers is not passed back. ElevenLabs' audio messages, which are taken apart as they arrive, are not
+/// sent on.
+///
+/// The forward is a webhook endpoint with a `source_id`: `/v1/webhooks` lists, pauses and deletes it, and
+/// `/v1/deliveries` shows what became of each message (`source.message`).
+#[utoipa::path(post, path = "/v1/sources/{id}/forwards", tag = "Sources",
+    params(("id" = String, Path, description = "The source's id.", format = Uuid),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    request_body = NewForward,
+    responses(
+        (status = 201, description = "The endpoint that the messages go to.", body = OneOf<WebhookWithSecret>),
+        (status = 400, response = openapi::BadRequest),
+        (status = 401, response = openapi::Unauthorized),
+        (status = 404, response = openapi::NotFound),
+        (status = 409, response = openapi::Conflict),
+        (status = 413, response = openapi::PayloadTooLarge),
+        (status = 415, response = openapi::UnsupportedMediaType),
+        (status = 429, response = openapi::RateLimited),
+        (status = "default", response = openapi::Failed),
+    ))]
+pub(crate) async fn create_source_forward(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId<kind::Source>,
+    headers: HeaderMap,
+    body: Json<NewForward>,
+) -> Result<Response, ApiError> {
+    let idempotency = idempotency(&headers, &format!("POST /v1/sources/{id}/forwards"), &body.raw)?;
+    sources::find(&caller, id).await?;
+    let NewForward { url, description, secret } = body.value;
+    check_url(&state, &url)?;
+    check_description(description.as_deref())?;
+    check_secret(secret.as_deref())?;
+    let new = NewEndpoint { url, events: Vec::new(), secret, source: Some(id) };
+    let now = state.clock.now();
+    let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);
+    answered(caller.store.create_endpoint_once(new, description, idempotency, answer).await?)
+}
