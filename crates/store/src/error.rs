@@ -24,6 +24,9 @@ pub enum Error {
     /// The group of writes that this one was committed with could not be made durable.
     #[error("commit: {0}")]
     Commit(Arc<rusqlite::Error>),
+    /// What was committed could not be brought to the disk. No write succeeds any more until the next start.
+    #[error("the write-ahead log could not be written to the disk: {0}")]
+    Sync(Arc<std::io::Error>),
     /// A stored value is not what this version can read.
     #[error("stored {what}: {why}")]
     Stored {
@@ -62,7 +65,7 @@ impl Error {
             Self::Sqlite(error) => sqlite(error),
             Self::Commit(error) => sqlite(error),
             Self::Postgres(error) => error.is_closed() || error.code().is_none(),
-            Self::Pool(_) | Self::Dropped => true,
+            Self::Pool(_) | Self::Dropped | Self::Sync(_) => true,
             Self::Migration(_) | Self::Stored { .. } | Self::Address(_) | Self::Io(_) | Self::Panicked => {
                 false
             }

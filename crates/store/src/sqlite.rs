@@ -3,6 +3,7 @@
 mod checkpoint;
 mod generation;
 mod reader;
+mod syncer;
 mod writer;
 
 use std::{
@@ -47,7 +48,9 @@ impl Sqlite {
     pub(crate) fn start(path: &Path, readers: usize) -> Result<Self> {
         let connections =
             (0..readers).map(|_| Ok(Reader::new(open_reader(path)?))).collect::<Result<Vec<_>>>()?;
-        let writer = writer::start(open_writer(path)?, checkpoint::start(path, connections.clone())?)?;
+        let connection = open_writer(path)?;
+        let checkpoints = checkpoint::start(path, connections.clone())?;
+        let writer = writer::start(connection, checkpoints, syncer::start(path)?)?;
         let (reads, jobs) = unbounded::<ReadJob>();
         for (number, reader) in connections.iter().enumerate() {
             let (reader, jobs): (_, Receiver<ReadJob>) = (reader.clone(), jobs.clone());
@@ -166,6 +169,8 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
 
 fn open_writer(path: &Path) -> Result<Connection> {
     let connection = open(path)?;
+    // Whoever wrote waits for the disk, the thread does not: see `syncer`.
+    connection.pragma_update(None, "synchronous", "normal")?;
     // Not by every commit that finds the log long: see `checkpoint`.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)

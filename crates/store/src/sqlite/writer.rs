@@ -1,5 +1,5 @@
-//! The thread that writes: it takes all writes that wait into one transaction, and answers them when that is on the
-//! disk.
+//! The thread that writes: it takes all writes that wait into one transaction, and hands them to the `syncer`, which
+//! answers them when that is on the disk.
 //!
 //! Each write keeps its own outcome. A savepoint for each would see to that, but costs a good part of a small write:
 //! SQLite copies every page before its first change since the savepoint, and the full-text index writes a segment at
@@ -12,15 +12,15 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{checkpoint::Checkpoints, unwind};
+use super::{checkpoint::Checkpoints, syncer::Syncer, unwind};
 use crate::{
     error::{Error, Result},
     outbox::{Leased, Left, Outbox},
     tx::{Care, Known, Tx},
 };
 
-/// How many writes one commit may hold. With `synchronous=FULL` a commit waits for the disk; the writes that arrive
-/// meanwhile form the next group, so a lone write never waits for company and many share one wait.
+/// How many writes one commit may hold. Those that arrive while a group is written form the next one, so a lone write
+/// never waits for company and many share one commit.
 const GROUP: usize = 256;
 
 /// After so many commits the planner's statistics are looked after.
@@ -35,7 +35,28 @@ pub(super) trait Job: Send {
     fn run(&mut self, connection: &mut Connection, care: Care, known: &mut Known) -> bool;
 
     /// Tells whoever asked for it how it went, once it is known whether the commit succeeded.
-    fn answer(self: Box<Self>, committed: Result<(), Arc<rusqlite::Error>>);
+    fn answer(self: Box<Self>, committed: Result<(), Failure>);
+}
+
+/// Writes that were committed together.
+pub(super) type Group = Vec<Box<dyn Job>>;
+
+/// Why nothing of a group is there, or is there for good.
+#[derive(Clone)]
+pub(super) enum Failure {
+    /// It could not be committed.
+    Commit(Arc<rusqlite::Error>),
+    /// It could not be brought to the disk.
+    Sync(Arc<std::io::Error>),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Commit(error) => Self::Commit(error),
+            Failure::Sync(error) => Self::Sync(error),
+        }
+    }
 }
 
 /// Where the outcome of a write arrives.
@@ -95,7 +116,7 @@ where
         keep
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), Arc<rusqlite::Error>>) {
+    fn answer(self: Box<Self>, committed: Result<(), Failure>) {
         let Self { outbox, done, answer, .. } = *self;
         let result = match done {
             Some(Done { result: Ok(value), leased, left }) => match committed {
@@ -103,10 +124,10 @@ where
                     outbox.committed(leased, &left);
                     Ok(value)
                 }
-                Err(error) => Err(Error::Commit(error)),
+                Err(failure) => Err(failure.into()),
             },
             Some(Done { result: Err(error), .. }) => Err(error),
-            None => Err(committed.map_or_else(Error::Commit, |()| Error::Dropped)),
+            None => Err(committed.map_or_else(Error::from, |()| Error::Dropped)),
         };
         // Nobody waits any more where the request was given up.
         let _ = answer.send(result);
@@ -117,9 +138,10 @@ where
 pub(super) fn start(
     connection: Connection,
     checkpoints: Checkpoints,
+    syncer: Syncer,
 ) -> std::io::Result<Sender<Box<dyn Job>>> {
     let (sender, jobs) = unbounded();
-    let mut writer = Writer { connection, jobs, waiting: VecDeque::new() };
+    let mut writer = Writer { connection, jobs, syncer, waiting: VecDeque::new() };
     thread::Builder::new().name("store-writer".into()).spawn(move || {
         let mut commits: u64 = 0;
         while let Some(first) = writer.next() {
@@ -137,6 +159,7 @@ pub(super) fn start(
 struct Writer {
     connection: Connection,
     jobs: Receiver<Box<dyn Job>>,
+    syncer: Syncer,
     /// Taken from `jobs` and not run, because it does not go with the group before.
     waiting: VecDeque<Box<dyn Job>>,
 }
@@ -152,7 +175,7 @@ impl Writer {
         let _ = self.connection.execute_batch("PRAGMA optimize(0x10002)");
     }
 
-    /// Runs a write and those that wait behind it, commits them together, and answers each.
+    /// Runs a write and those that wait behind it, commits them together, and has each answered.
     fn commit_group(&mut self, first: Box<dyn Job>) {
         let care = if first.is_repeatable() { Care::Group } else { Care::Alone };
         let mut group = vec![first];
@@ -161,18 +184,19 @@ impl Writer {
             // One of them failed and took the others along.
             committed = self.redo(&mut group);
         }
-        let committed = committed.map(drop).map_err(Arc::new);
-        if let Err(error) = &committed {
-            tracing::error!(%error, "a group of {} writes could not be committed", group.len());
-            self.roll_back();
-        }
-        for job in group {
-            job.answer(committed.clone());
+        match committed {
+            Ok(_) => self.syncer.committed(group),
+            Err(error) => {
+                tracing::error!(%error, "a group of {} writes could not be committed", group.len());
+                self.roll_back();
+                let failure = Failure::Commit(Arc::new(error));
+                group.into_iter().for_each(|job| job.answer(Err(failure.clone())));
+            }
         }
     }
 
     /// `false` where one failed that had no savepoint: then everything is rolled back.
-    fn run_and_commit(&mut self, group: &mut Vec<Box<dyn Job>>, care: Care) -> rusqlite::Result<bool> {
+    fn run_and_commit(&mut self, group: &mut Group, care: Care) -> rusqlite::Result<bool> {
         self.execute("BEGIN IMMEDIATE")?;
         let mut known = Known::default();
         let mut at = 0;
@@ -198,7 +222,7 @@ impl Writer {
     }
 
     /// Takes the next write into the group if it waits and goes with it.
-    fn take_another(&mut self, group: &mut Vec<Box<dyn Job>>, care: Care) {
+    fn take_another(&mut self, group: &mut Group, care: Care) {
         let next = self.waiting.pop_front().or_else(|| self.jobs.try_recv().ok());
         match next {
             Some(job) if job.is_repeatable() == (care == Care::Group) => group.push(job),
