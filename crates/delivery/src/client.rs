@@ -171,7 +171,11 @@ impl Client {
         body: Bytes,
         bounds: Bounds,
     ) -> Outcome {
-        let request = self.http.post(target.url().clone()).headers(headers).body(body);
+        self.carry(target, self.http.post(target.url().clone()).headers(headers).body(body), bounds).await
+    }
+
+    /// Sends a request and takes the answer. Whatever happens is told by the outcome.
+    async fn carry(&self, target: &Target, request: reqwest::RequestBuilder, bounds: Bounds) -> Outcome {
         let watch = stopwatch();
         let mut outcome = Outcome::default();
         let (result, resolved) =

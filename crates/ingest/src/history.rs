@@ -96,7 +96,7 @@ fn read_kept(source: &Source, kept: &Kept) -> Reading {
     let Some(history) = history else {
         return Reading::Unreadable("this platform's calls are not listed".into());
     };
-    match catch_unwind(AssertUnwindSafe(|| history.read(&source.settings, kept))) {
+    match catch_unwind(AssertUnwindSafe(|| history.read(&source.platform_settings(), kept))) {
         Ok(Ok(Parsed { event, external_id, changes, .. })) => Reading::Read { event, external_id, changes },
         Ok(Err(unreadable)) => Reading::Unreadable(unreadable.to_string()),
         Err(_) => Reading::Unreadable("the connector panicked on this call; please report it".into()),

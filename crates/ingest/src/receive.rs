@@ -1,7 +1,6 @@
 //! From a platform's request to the store: verified over its bytes, read, and kept whatever it says.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
@@ -11,7 +10,6 @@ use std::{
 use connectors::{Connector, Parsed, Question, Request, Secrets};
 use http::HeaderMap;
 use model::{Clock, Completion, IdGen, InboxId, RecordingSettings, SourceId, Time};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use store::{Incoming, Reading, Received, Recordings, Rules, Source, Store, StoredObject};
 use tokio::sync::Notify;
@@ -204,7 +202,7 @@ impl Understood {
 
 fn reading(connector: &dyn Connector, source: &Source, request: &Request<'_>, now: Time) -> Understood {
     let secrets = Secrets { current: &source.secret, previous: source.previous_secret_at(now) };
-    if let Err(rejection) = connector.verify(&secrets, &platform_settings(source), request, now) {
+    if let Err(rejection) = connector.verify(&secrets, &source.platform_settings(), request, now) {
         return Understood::nothing(Reading::Rejected(rejection.to_string()));
     }
     read_by(connector, source, request)
@@ -218,16 +216,10 @@ pub(crate) fn read(source: &Source, request: &Request<'_>) -> Understood {
     }
 }
 
-/// A source's settings without what is ours and not the platform's.
-fn platform_settings(source: &Source) -> Cow<'_, Value> {
-    // What cannot be taken apart was saved by an older version: the connector says what is wrong with it.
-    RecordingSettings::split(&source.settings).map_or(Cow::Borrowed(&source.settings), |(_, rest)| rest)
-}
-
 fn read_by(connector: &dyn Connector, source: &Source, request: &Request<'_>) -> Understood {
     // A parser that panics must cost nobody a message: it is kept, and a better parser can read it.
     let understood = catch_unwind(AssertUnwindSafe(|| {
-        let settings = platform_settings(source);
+        let settings = source.platform_settings();
         let parsed = connector.parse(&settings, request)?;
         let question = connector.question(&settings, request, &parsed);
         Ok::<_, connectors::Unreadable>((parsed, question))

@@ -21,6 +21,7 @@ mod platform;
 mod recording;
 pub mod sample;
 mod scope;
+mod secret;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -49,4 +50,5 @@ pub use recording::{
     CallRecording, LinkError, RecordedAt, RecordingLinks, RecordingSettings, RecordingState, Variant,
 };
 pub use scope::{Scope, Scopes};
+pub use secret::last4;
 pub use time::{Stamp, Time, is_time_zone};

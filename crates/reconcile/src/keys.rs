@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use delivery::guard::{AllowList, Target};
-use model::{Platform, SourceId};
+use model::{Platform, SourceId, last4};
 use seal::Sealer;
 use store::{PlatformKey, SealedKey};
 
@@ -59,7 +59,7 @@ impl Keys {
             }
         }
         let sealed = self.sealer.seal(key, &record(source))?;
-        Ok(SealedKey { sealed, last4: seal::last4(key), api_url })
+        Ok(SealedKey { sealed, last4: last4(key), api_url })
     }
 
     /// Opens a source's key.

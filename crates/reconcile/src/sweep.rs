@@ -46,7 +46,14 @@ impl Reconciler {
             }
             for call in calls {
                 let now = self.clock.now();
-                self.sweep_call(&call, now).await?;
+                match self.sweep_call(&call, now).await {
+                    Err(error) if error.is_unavailable() => return Err(error),
+                    // One that cannot be closed keeps no other open.
+                    Err(error) => {
+                        tracing::error!(%error, call = %call.id, "call {} could not be closed; trying again later", call.id);
+                    }
+                    Ok(()) => {}
+                }
                 // Whatever came of it, it must not be the next one again.
                 self.put_off().insert(call.id, now + ASK_AGAIN);
             }

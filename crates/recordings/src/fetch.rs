@@ -116,8 +116,8 @@ async fn follow(fetch: &Fetch, means: &Means) -> Result<StoredObject, Failure> {
 /// What the platform wants to see before it gives a recording out. Goes to the platform's own hosts and nowhere else,
 /// wherever a message says that a recording is, and whatever redirects there are.
 ///
-/// Vapi and ElevenLabs want the account's API key, which no source has yet; so of theirs only what is public or signed
-/// can be fetched.
+/// Vapi and ElevenLabs want the account's API key. A source may have one, sealed, but only `reconcile` can open it; so of
+/// theirs only what is public or signed can be fetched.
 fn credentials(fetch: &Fetch, target: &Target) -> Option<HeaderValue> {
     match fetch.platform {
         Platform::Twilio => twilio(fetch, target),

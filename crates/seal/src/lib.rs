@@ -179,12 +179,6 @@ fn decode(text: &str) -> Option<[u8; KEY_BYTES]> {
     BASE64.decode(text.trim()).ok()?.try_into().ok()
 }
 
-/// The last four characters, to tell secrets apart, and of a short one nothing.
-pub fn last4(secret: &str) -> Option<String> {
-    let count = secret.chars().count();
-    (count >= 12).then(|| secret.chars().skip(count - 4).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;

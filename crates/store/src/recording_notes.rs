@@ -119,9 +119,9 @@ async fn note_again(
     call: CallId,
     (variant, url): (Variant, &str),
 ) -> Result<()> {
-    let sql = "SELECT url, state FROM recordings WHERE call_id = ?1 AND variant = ?2";
+    let sql = "SELECT url, state FROM recordings WHERE call_id = ?1 AND variant = ?2 AND org_id = ?3";
     let known = tx
-        .first(sql, params![call, variant.as_str()], |row| {
+        .first(sql, params![call, variant.as_str(), context.org], |row| {
             Ok((row.get::<Option<String>>()?, row.word("recording state", RecordingState::parse)?))
         })
         .await?;
@@ -139,8 +139,8 @@ async fn note_again(
     }
     let sql = "UPDATE recordings SET url = ?3, state = 'pending', attempts = 0, due_at = ?4, error = NULL, \
                    lease_owner = NULL, lease_until = NULL, updated_at = ?4 \
-               WHERE call_id = ?1 AND variant = ?2";
-    tx.execute(sql, params![call, variant.as_str(), url, context.now]).await.map(drop)
+               WHERE call_id = ?1 AND variant = ?2 AND org_id = ?5";
+    tx.execute(sql, params![call, variant.as_str(), url, context.now, context.org]).await.map(drop)
 }
 
 /// An address without what a signature may stand in.
@@ -156,8 +156,8 @@ async fn put_arrived(
     object: &StoredObject,
 ) -> Result<()> {
     let (org, now) = (context.org, context.now);
-    let before = "SELECT object_key FROM recordings WHERE call_id = ?1 AND variant = 'mono'";
-    let before = tx.first(before, params![call], |row| row.get::<Option<String>>()).await?.flatten();
+    let before = "SELECT object_key FROM recordings WHERE call_id = ?1 AND variant = 'mono' AND org_id = ?2";
+    let before = tx.first(before, params![call, org], |row| row.get::<Option<String>>()).await?.flatten();
     if let Some(before) = before {
         recording_objects::doom(tx, &before, now).await?;
     }

@@ -54,11 +54,13 @@ impl OrgStore {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    // Locked before it is looked what there is: a message may be about to note another one.
+                    let mut stamps = Stamps::take(tx, org, now).await?;
                     let sql = "SELECT variant FROM recordings WHERE call_id = ?1 AND org_id = ?2 AND state <> 'deleted'";
                     let variants =
                         tx.query(sql, params![call, org], |row| row.word("variant", Variant::parse)).await?;
                     let of_call: Vec<_> = variants.into_iter().map(|variant| (call, variant)).collect();
-                    delete(tx, org, &of_call, now).await?;
+                    delete(tx, org, &of_call, now, &mut stamps).await?;
                     Ok(of_call.len())
                 })
             })
@@ -80,10 +82,20 @@ impl Store {
             let due = self
                 .read(move |tx| Box::pin(async move { past_their_time(tx, source, before).await }))
                 .await?;
-            count += due.len();
-            if !due.is_empty() {
-                self.write(move |tx| Box::pin(async move { delete(tx, org, &due, now).await })).await?;
+            if due.is_empty() {
+                continue;
             }
+            count += self
+                .write(move |tx| {
+                    Box::pin(async move {
+                        // Looked at again under the lock: one may have been stored anew meanwhile.
+                        let mut stamps = Stamps::take(tx, org, now).await?;
+                        let due = past_their_time(tx, source, before).await?;
+                        delete(tx, org, &due, now, &mut stamps).await?;
+                        Ok(due.len())
+                    })
+                })
+                .await?;
         }
         Ok(count)
     }
@@ -166,11 +178,13 @@ async fn past_their_time(tx: &mut Tx<'_>, source: SourceId, before: Time) -> Res
 }
 
 /// Deletes recordings: from now on they are served to nobody, and their objects are to be deleted.
-async fn delete(tx: &mut Tx<'_>, org: OrgId, which: &[(CallId, Variant)], now: Time) -> Result<()> {
-    if which.is_empty() {
-        return Ok(());
-    }
-    let mut stamps = Stamps::take(tx, org, now).await?;
+async fn delete(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    which: &[(CallId, Variant)],
+    now: Time,
+    stamps: &mut Stamps,
+) -> Result<()> {
     for (call, variant) in which {
         let own = params![*call, variant.as_str(), org];
         let sql = "SELECT object_key FROM recordings WHERE call_id = ?1 AND variant = ?2 AND org_id = ?3";

@@ -176,13 +176,14 @@ impl OrgStore {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    // Locked before the recordings, as everywhere: a try that ends at the same time does so too.
+                    let mut stamps = Stamps::take(tx, org, now).await?;
                     let sql = "UPDATE recordings SET state = 'pending', attempts = 0, due_at = ?3, error = NULL, \
                                    lease_owner = NULL, lease_until = NULL, updated_at = ?3 \
                                WHERE call_id = ?1 AND org_id = ?2 AND url IS NOT NULL \
                                    AND state NOT IN ('stored', 'deleted')";
                     let count = tx.execute(sql, params![call, org, now]).await?;
                     if count > 0 {
-                        let mut stamps = Stamps::take(tx, org, now).await?;
                         let stamp = stamps.next(tx).await?;
                         tell_call(tx, (org, call), stamp).await?;
                     }

@@ -1,8 +1,8 @@
 //! Sources: the places that calls come from, each with its own address and secret.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use model::{IdGen, OrgId, Place, PlacedPage, Platform, SourceId, Stamp, Time};
+use model::{IdGen, OrgId, Place, PlacedPage, Platform, RecordingSettings, SourceId, Stamp, Time};
 use serde_json::Value as Json;
 
 use crate::{
@@ -42,6 +42,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// Its settings without what is ours and not the platform's: what its connector understands.
+    pub fn platform_settings(&self) -> Cow<'_, Json> {
+        // What cannot be taken apart was saved by an older version: the connector says what is wrong with it.
+        RecordingSettings::split(&self.settings).map_or(Cow::Borrowed(&self.settings), |(_, rest)| rest)
+    }
+
     /// The previous secret, if it is still accepted.
     pub fn previous_secret_at(&self, now: Time) -> Option<&str> {
         self.previous_secret

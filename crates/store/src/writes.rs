@@ -81,6 +81,7 @@ pub type Answer = std::result::Result<Written, Refusal>;
 
 /// What ends a write early.
 pub(crate) enum Halt {
+    /// Said before anything is written: what was written would stay.
     Refused(Refusal),
     Failed(Error),
 }

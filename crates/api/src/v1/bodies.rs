@@ -49,12 +49,6 @@ pub(crate) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Enough to tell secrets apart, and of a short one nothing.
-pub(crate) fn last4(secret: &str) -> Option<String> {
-    let count = secret.chars().count();
-    (count >= 12).then(|| secret.chars().skip(count - 4).collect())
-}
-
 /// How long the secret before a rotation stays good: a day where nothing is said.
 pub(crate) fn overlap(seconds: Option<i64>) -> Result<Duration, ApiError> {
     let seconds = u64::try_from(seconds.unwrap_or(86_400)).ok().map(Duration::from_secs);

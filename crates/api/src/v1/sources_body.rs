@@ -1,7 +1,7 @@
 //! The bodies of `/v1/sources`: what is asked of a source, and how one is shown.
 
 use delivery::guard::Target;
-use model::{Platform, RecordingSettings, SourceId, Stamp, Time};
+use model::{Platform, RecordingSettings, SourceId, Stamp, Time, last4};
 use reconcile::{KeyError, Keys};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
@@ -16,7 +16,7 @@ use utoipa::{
 
 use crate::{
     error::{ApiError, Code},
-    v1::bodies::{check_secret, given, last4, whole, wrong},
+    v1::bodies::{check_secret, given, whole, wrong},
 };
 
 /// A platform that has webhooks: every one but our own API.
@@ -249,7 +249,8 @@ impl SourceWithSecret {
     pub(crate) fn json(listed: ListedSource, base: &str, now: Time) -> String {
         let source = &listed.source;
         let connector = connectors::connector(source.platform);
-        let in_path = connector.is_some_and(|connector| connector.takes_path_secret(&source.settings));
+        let in_path =
+            connector.is_some_and(|connector| connector.takes_path_secret(&source.platform_settings()));
         let url_with_secret =
             in_path.then(|| format!("{}/{}", url(source, base), path_segment(&source.secret)));
         let secret = source.secret.clone();

@@ -1,6 +1,6 @@
 //! The bodies of `/v1/webhooks`: what is asked of an endpoint, and how one is shown.
 
-use model::{EndpointId, EventType, SourceId, Stamp, Time};
+use model::{EndpointId, EventType, SourceId, Stamp, Time, last4};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use store::{Endpoint, EndpointChange, EndpointState, HeldChoice};
 use utoipa::{
@@ -13,7 +13,7 @@ use utoipa::{
 
 use crate::{
     error::ApiError,
-    v1::bodies::{given, last4, whole, wrong},
+    v1::bodies::{given, whole, wrong},
 };
 
 /// The events that an endpoint asks for: their names, or `all`.

@@ -3,11 +3,8 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::{Client, Outcome, cause, dialled, exchange};
-use crate::{
-    client::{Bounds, Cause, Phase},
-    guard::{Target, noting},
-};
+use super::{Bounds, Cause, Client};
+use crate::guard::Target;
 
 /// What a server answered.
 pub struct Answer {
@@ -51,21 +48,13 @@ impl Client {
         let request = request.headers(headers);
         // One byte more tells a longer answer from one that just fits.
         let bounds = Bounds { timeout: self.timeout, read_bytes: limit + 1, kept_bytes: limit + 1 };
-        let mut outcome = Outcome::default();
-        let (result, resolved) =
-            noting(tokio::time::timeout(bounds.timeout, exchange(request, &mut outcome, bounds))).await;
-        let phase = if outcome.status.is_some() { Phase::Body } else { Phase::Answer };
-        let failed = match result {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(cause::of(&error, phase, &dialled(target, resolved), target, self)),
-            Err(_) => Some(Cause::Timeout { phase, after: bounds.timeout }),
-        };
+        let outcome = self.carry(target, request, bounds).await;
         let Some(status) = outcome.status else {
             let nothing = || Cause::Other("no answer came".into());
-            return Err(FetchError::Failed(failed.unwrap_or_else(nothing)));
+            return Err(FetchError::Failed(outcome.error.unwrap_or_else(nothing)));
         };
         if (200..300).contains(&status) {
-            if let Some(cause) = failed {
+            if let Some(cause) = outcome.error {
                 return Err(FetchError::Failed(cause));
             }
             if outcome.response_body.len() > limit {

@@ -1,6 +1,6 @@
 //! Contacts as people and systems write them: create, change, delete.
 
-use model::{Contact, ContactId, OrgId, Patch, Phone, Stamp, id::Id};
+use model::{Contact, ContactId, OrgId, Patch, Phone, Stamp};
 
 use super::{COLUMNS, by_id, by_phone, read};
 use crate::{
@@ -229,7 +229,7 @@ pub(crate) async fn resolve(tx: &mut Tx<'_>, org: OrgId, id: ContactId) -> Resul
 /// The contact that a field of another record names.
 pub(crate) async fn named(
     writing: &mut Writing<'_, '_>,
-    id: Id<model::id::kind::Contact>,
+    id: ContactId,
 ) -> std::result::Result<ContactId, crate::writes::Halt> {
     let contact = resolve(writing.tx, writing.org, id).await?;
     Ok(contact.ok_or(Refusal::Unknown { field: "contact_id", noun: "contact" })?.id)

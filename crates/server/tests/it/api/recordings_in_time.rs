@@ -170,6 +170,22 @@ fn a_recording_whose_fetcher_died_is_fetched_by_another_when_its_lease_has_run_o
 }
 
 #[test]
+fn what_a_source_says_of_recordings_leaves_the_rest_of_its_settings_as_it_is() {
+    on_both_with(fetching(), async |app| {
+        let (org, stand_in) = (app.org("Harbor Plumbing").await, StandIn::start(Platform::Telnyx).await);
+        let client = app.key(&org);
+        let source = json!({"platform": "telnyx", "secret": "a secret of the platform's",
+            "settings": {"direction": "inbound", "recordings": {"fetch": false}},
+            "platform_api_key": stand_in.key(), "platform_api_url": stand_in.url()});
+        assert_eq!(client.post("/v1/sources", &source).await.status, 201);
+        app.settle().await;
+        stand_in.has([finished(Platform::Telnyx, "missed", app.now() + Duration::from_secs(60))]);
+        app.tick(Duration::from_secs(7200)).await;
+        assert_eq!(only_call(&client).await["direction"], "inbound");
+    });
+}
+
+#[test]
 fn the_recording_of_a_call_that_webhooks_missed_is_fetched_like_any_other() {
     on_both_with(fetching(), async |app| {
         let (storage, sound) = (Storage::start().await, wav(1, 1));

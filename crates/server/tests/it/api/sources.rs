@@ -85,6 +85,9 @@ fn what_a_platform_signs_with_and_where_a_secret_may_stand_is_told() {
         synthflow: -; /a%2Fb%20c%25d
         custom: -; /a%2Fb%20c%25d
         ");
+        // What is ours of the settings changes nothing of that.
+        let with_ours = json!({"platform": "synthflow", "settings": {"recordings": {"fetch": false}}});
+        assert!(made(&client, with_ours).await["url_with_secret"].is_string());
         let only_bearer = json!({"platform": "custom", "settings": {"auth": {"scheme": "bearer"}}});
         assert_eq!(made(&client, only_bearer).await["url_with_secret"], Value::Null);
 

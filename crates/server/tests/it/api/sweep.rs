@@ -39,6 +39,23 @@ async fn only_call(client: &Client<'_>) -> String {
 }
 
 #[test]
+fn a_call_that_cannot_be_closed_keeps_no_other_open() {
+    on_both(async |app| {
+        let org = app.org("Harbor Plumbing").await;
+        with_open_call(app, &org, None).await;
+        app.execute("UPDATE calls SET captured = '{'").await;
+        with_open_call(app, &org, None).await;
+        app.tick(4 * HOUR + QUARTER + SECOND).await;
+        let calls = app.key(&org).data("/v1/calls").await;
+        let statuses: Vec<_> = calls.as_array().expect("a list").iter().map(|call| &call["status"]).collect();
+        assert_eq!(statuses, ["failed", "in-progress"], "the newer one is closed");
+        app.execute("UPDATE calls SET captured = NULL").await;
+        app.tick(QUARTER).await;
+        assert_eq!(app.key(&org).data("/v1/calls").await[1]["status"], "failed", "and this one later");
+    });
+}
+
+#[test]
 fn a_call_of_which_no_more_is_heard_is_closed_and_its_last_message_still_counts() {
     on_both(async |app| {
         let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
