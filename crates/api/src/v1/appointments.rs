@@ -49,10 +49,7 @@ pub(crate) struct ListAppointments {
 #[utoipa::path(get, path = "/v1/appointments", tag = "Appointments", params(ListAppointments),
     responses(
         (status = 200, description = "A page of appointments, newest first.", body = ListOf<Appointment>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_appointments(
     caller: Caller,
@@ -73,10 +70,7 @@ pub(crate) async fn list_appointments(
     params(("id" = String, Path, description = "The appointment's id.", format = Uuid)),
     responses(
         (status = 200, description = "The appointment.", body = OneOf<Appointment>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_appointment(
     caller: Caller,
@@ -94,13 +88,7 @@ pub(crate) async fn get_appointment(
 #[utoipa::path(post, path = "/v1/appointments", tag = "Appointments", params(CreateHeaders), request_body = NewAppointment,
     responses(
         (status = 201, description = "The appointment.", body = OneOf<Appointment>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::CreateErrors,
     ))]
 pub(crate) async fn create_appointment(
     caller: Caller,
@@ -122,15 +110,7 @@ pub(crate) async fn create_appointment(
     request_body = ChangedAppointment,
     responses(
         (status = 200, description = "The appointment, changed.", body = OneOf<Appointment>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ChangeErrors,
     ))]
 pub(crate) async fn update_appointment(
     caller: Caller,
@@ -150,13 +130,7 @@ pub(crate) async fn update_appointment(
     params(("id" = String, Path, description = "The appointment's id.", format = Uuid), ChangeHeaders),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::DeleteErrors,
     ))]
 pub(crate) async fn delete_appointment(
     caller: Caller,

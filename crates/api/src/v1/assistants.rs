@@ -32,10 +32,7 @@ pub(crate) struct ListAssistants {
 #[utoipa::path(get, path = "/v1/assistants", tag = "Assistants", params(ListAssistants),
     responses(
         (status = 200, description = "A page of assistants, newest first.", body = ListOf<Assistant>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_assistants(
     caller: Caller,

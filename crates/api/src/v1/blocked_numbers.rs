@@ -41,10 +41,7 @@ pub(crate) struct ListBlockedNumbers {
 #[utoipa::path(get, path = "/v1/blocked-numbers", tag = "Blocked numbers", params(ListBlockedNumbers),
     responses(
         (status = 200, description = "A page of blocked numbers, newest first.", body = ListOf<BlockedNumber>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_blocked_numbers(
     caller: Caller,
@@ -79,13 +76,7 @@ pub(crate) struct NewBlockedNumberBody {
     request_body = NewBlockedNumberBody,
     responses(
         (status = 201, description = "The number, blocked.", body = OneOf<BlockedNumber>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::CreateErrors,
     ))]
 pub(crate) async fn create_blocked_number(
     caller: Caller,
@@ -103,10 +94,7 @@ pub(crate) async fn create_blocked_number(
     params(("id" = String, Path, description = "The id of the entry in the block list.", format = Uuid)),
     responses(
         (status = 200, description = "The blocked number.", body = OneOf<BlockedNumber>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_blocked_number(
     caller: Caller,
@@ -125,13 +113,7 @@ pub(crate) async fn get_blocked_number(
     params(("id" = String, Path, description = "The id of the entry in the block list.", format = Uuid), ChangeHeaders),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::DeleteErrors,
     ))]
 pub(crate) async fn delete_blocked_number(
     caller: Caller,

@@ -50,10 +50,7 @@ pub(crate) struct ListCalls {
 #[utoipa::path(get, path = "/v1/calls", tag = "Calls", params(ListCalls),
     responses(
         (status = 200, description = "A page of calls, newest first.", body = ListOf<ListedCall>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_calls(caller: Caller, Query(query): Query<ListCalls>) -> Result<RawList, ApiError> {
     if query.q.as_ref().is_some_and(|search| search.chars().count() > 500) {
@@ -73,10 +70,7 @@ pub(crate) async fn list_calls(caller: Caller, Query(query): Query<ListCalls>) -
     params(("id" = String, Path, description = "The call's id.", format = Uuid)),
     responses(
         (status = 200, description = "The call.", body = OneOf<CallDetail>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_call(caller: Caller, PathId(id): PathId<kind::Call>) -> Result<RawOne, ApiError> {
     let call = caller.store.get_call(id).await?.ok_or_else(|| ApiError::not_found("call"))?;
@@ -92,15 +86,7 @@ pub(crate) async fn get_call(caller: Caller, PathId(id): PathId<kind::Call>) -> 
     request_body = ReviewCall,
     responses(
         (status = 200, description = "The call, changed.", body = OneOf<CallDetail>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ChangeErrors,
     ))]
 pub(crate) async fn review_call(
     caller: Caller,
@@ -124,13 +110,7 @@ pub(crate) async fn review_call(
     responses(
         (status = 200, description = "The call, updated.", body = OneOf<CallDetail>),
         (status = 201, description = "The call, created.", body = OneOf<CallDetail>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::CreateErrors,
     ))]
 pub(crate) async fn create_call(
     State(state): State<AppState>,

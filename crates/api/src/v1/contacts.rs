@@ -40,10 +40,7 @@ pub(crate) struct ListContacts {
 #[utoipa::path(get, path = "/v1/contacts", tag = "Contacts", params(ListContacts),
     responses(
         (status = 200, description = "A page of contacts, newest first.", body = ListOf<Contact>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_contacts(
     caller: Caller,
@@ -61,10 +58,7 @@ pub(crate) async fn list_contacts(
     params(("id" = String, Path, description = "The contact's id.", format = Uuid)),
     responses(
         (status = 200, description = "The contact.", body = OneOf<Contact>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_contact(
     caller: Caller,
@@ -82,13 +76,7 @@ pub(crate) async fn get_contact(
 #[utoipa::path(post, path = "/v1/contacts", tag = "Contacts", params(CreateHeaders), request_body = ContactFields,
     responses(
         (status = 201, description = "The contact.", body = OneOf<Contact>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::CreateErrors,
     ))]
 pub(crate) async fn create_contact(
     caller: Caller,
@@ -108,15 +96,7 @@ pub(crate) async fn create_contact(
     request_body = ContactFields,
     responses(
         (status = 200, description = "The contact, changed.", body = OneOf<Contact>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ChangeErrors,
     ))]
 pub(crate) async fn update_contact(
     caller: Caller,
@@ -136,13 +116,7 @@ pub(crate) async fn update_contact(
     params(("id" = String, Path, description = "The contact's id.", format = Uuid), ChangeHeaders),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::DeleteErrors,
     ))]
 pub(crate) async fn delete_contact(
     caller: Caller,
@@ -163,15 +137,7 @@ pub(crate) async fn delete_contact(
     request_body = MergeContacts,
     responses(
         (status = 200, description = "The contact that both are now.", body = OneOf<Contact>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ChangeErrors,
     ))]
 pub(crate) async fn merge_contacts(
     caller: Caller,

@@ -262,10 +262,7 @@ pub(crate) struct ListDeliveries {
 #[utoipa::path(get, path = "/v1/deliveries", tag = "Webhooks", params(ListDeliveries),
     responses(
         (status = 200, description = "A page of deliveries, newest first.", body = ListOf<ShownDelivery>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_deliveries(
     caller: Caller,
@@ -290,10 +287,7 @@ pub(crate) async fn list_deliveries(
     params(("id" = String, Path, description = "The delivery's id.", format = Uuid)),
     responses(
         (status = 200, description = "The delivery.", body = OneOf<ShownDeliveryDetail>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_delivery(
     caller: Caller,

@@ -65,11 +65,7 @@ pub(crate) struct StreamEvents {
     params(StreamEvents),
     responses(
         (status = 200, description = "Events as they happen.", content_type = "text/event-stream", body = String),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::SubListErrors,
     ))]
 pub(crate) async fn stream_events(
     State(state): State<AppState>,

@@ -107,10 +107,7 @@ pub(crate) struct NoQuery {}
 #[utoipa::path(get, path = "/v1/event-types", tag = "Events",
     responses(
         (status = 200, description = "Every type, on one page.", body = ListOf<EventTypeRecord>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_event_types(
     State(state): State<AppState>,
@@ -125,10 +122,7 @@ pub(crate) async fn list_event_types(
     params(("type" = EventType, Path, description = "The event's name.")),
     responses(
         (status = 200, description = "The type.", body = OneOf<EventTypeRecord>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_event_type(
     State(state): State<AppState>,
@@ -192,11 +186,7 @@ const SAMPLES: u32 = 3;
     params(("type" = EventType, Path, description = "The event's name."), ListSamples),
     responses(
         (status = 200, description = "Samples, the newest first.", body = Samples),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::SubListErrors,
     ))]
 pub(crate) async fn list_event_samples(
     State(state): State<AppState>,

@@ -99,11 +99,7 @@ pub(crate) struct ListEvents {
 #[utoipa::path(get, path = "/v1/events", tag = "Events", params(ListEvents),
     responses(
         (status = 200, description = "A page of events, oldest first.", body = ListOf<ShownEvent>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::SubListErrors,
     ))]
 pub(crate) async fn list_events(
     caller: Caller,
@@ -177,11 +173,7 @@ impl MissedWebhook {
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid), ListMissed),
     responses(
         (status = 200, description = "A page of webhooks, oldest first.", body = ListOf<MissedWebhook>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::SubListErrors,
     ))]
 pub(crate) async fn list_missed_webhooks(
     caller: Caller,

@@ -53,14 +53,7 @@ pub(crate) struct NewForward {
     request_body = NewForward,
     responses(
         (status = 201, description = "The endpoint that the messages go to.", body = OneOf<WebhookWithSecret>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::WriteErrors,
     ))]
 pub(crate) async fn create_source_forward(
     State(state): State<AppState>,

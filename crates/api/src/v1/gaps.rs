@@ -88,11 +88,7 @@ pub(crate) struct ListGaps {
     params(("id" = String, Path, description = "The source's id.", format = Uuid), ListGaps),
     responses(
         (status = 200, description = "A page of gaps, the last found first.", body = ListOf<Gap>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::SubListErrors,
     ))]
 pub(crate) async fn list_gaps(
     caller: Caller,
@@ -150,10 +146,7 @@ pub(crate) struct ShownReconciler {
     params(("id" = String, Path, description = "The source's id.", format = Uuid)),
     responses(
         (status = 200, description = "The reconciler.", body = OneOf<ShownReconciler>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_reconciler(
     State(state): State<AppState>,

@@ -115,11 +115,7 @@ pub(crate) struct ListImports {
     params(("id" = String, Path, description = "The source's id.", format = Uuid), ListImports),
     responses(
         (status = 200, description = "A page of imports, newest first.", body = ListOf<Import>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::SubListErrors,
     ))]
 pub(crate) async fn list_imports(
     caller: Caller,
@@ -155,14 +151,7 @@ pub(crate) struct NewImport {
     request_body = NewImport,
     responses(
         (status = 201, description = "The import, which has begun.", body = OneOf<Import>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::WriteErrors,
     ))]
 pub(crate) async fn create_import(
     State(state): State<AppState>,
@@ -194,10 +183,7 @@ pub(crate) async fn create_import(
         ("import_id" = String, Path, description = "The import's id.", format = Uuid)),
     responses(
         (status = 200, description = "The import.", body = OneOf<Import>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_import(
     caller: Caller,
@@ -216,10 +202,7 @@ pub(crate) async fn get_import(
         ("import_id" = String, Path, description = "The import's id.", format = Uuid)),
     responses(
         (status = 200, description = "The import.", body = OneOf<Import>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn pause_import(
     caller: Caller,
@@ -237,10 +220,7 @@ pub(crate) async fn pause_import(
         ("import_id" = String, Path, description = "The import's id.", format = Uuid)),
     responses(
         (status = 200, description = "The import.", body = OneOf<Import>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn resume_import(
     State(state): State<AppState>,

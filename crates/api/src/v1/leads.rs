@@ -46,10 +46,7 @@ pub(crate) struct ListLeads {
 #[utoipa::path(get, path = "/v1/leads", tag = "Leads", params(ListLeads),
     responses(
         (status = 200, description = "A page of leads, newest first.", body = ListOf<Lead>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_leads(
     caller: Caller,
@@ -69,10 +66,7 @@ pub(crate) async fn list_leads(
     params(("id" = String, Path, description = "The lead's id.", format = Uuid)),
     responses(
         (status = 200, description = "The lead.", body = OneOf<Lead>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_lead(caller: Caller, PathId(id): PathId<kind::Lead>) -> Result<One<Lead>, ApiError> {
     let lead = caller.store.get_lead(id).await?.ok_or_else(|| ApiError::not_found("lead"))?;
@@ -87,13 +81,7 @@ pub(crate) async fn get_lead(caller: Caller, PathId(id): PathId<kind::Lead>) -> 
 #[utoipa::path(post, path = "/v1/leads", tag = "Leads", params(CreateHeaders), request_body = NewLead,
     responses(
         (status = 201, description = "The lead.", body = OneOf<Lead>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::CreateErrors,
     ))]
 pub(crate) async fn create_lead(
     caller: Caller,
@@ -114,15 +102,7 @@ pub(crate) async fn create_lead(
     request_body = ChangedLead,
     responses(
         (status = 200, description = "The lead, changed.", body = OneOf<Lead>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ChangeErrors,
     ))]
 pub(crate) async fn update_lead(
     caller: Caller,
@@ -142,13 +122,7 @@ pub(crate) async fn update_lead(
     params(("id" = String, Path, description = "The lead's id.", format = Uuid), ChangeHeaders),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 412, response = openapi::PreconditionFailed),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::DeleteErrors,
     ))]
 pub(crate) async fn delete_lead(
     caller: Caller,

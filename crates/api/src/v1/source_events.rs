@@ -52,11 +52,7 @@ pub(crate) struct ListSourceEvents {
     params(("id" = String, Path, description = "The source's id.", format = Uuid), ListSourceEvents),
     responses(
         (status = 200, description = "A page of messages, newest first.", body = ListOf<SourceEvent>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::SubListErrors,
     ))]
 pub(crate) async fn list_source_events(
     caller: Caller,
@@ -83,10 +79,7 @@ pub(crate) async fn list_source_events(
         ("event_id" = String, Path, description = "The event's id.", format = Uuid)),
     responses(
         (status = 200, description = "The message.", body = OneOf<SourceEventDetail>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_source_event(
     caller: Caller,
@@ -116,14 +109,7 @@ pub(crate) struct ReprocessEvent {
     request_body = ReprocessEvent,
     responses(
         (status = 200, description = "The message, and what became of it this time.", body = OneOf<SourceEvent>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::WriteErrors,
     ))]
 pub(crate) async fn reprocess_source_event(
     State(state): State<AppState>,
@@ -190,14 +176,7 @@ pub(crate) struct ReprocessedEvents {
     request_body = ReprocessEvents,
     responses(
         (status = 200, description = "What came of these messages.", body = OneOf<ReprocessedEvents>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::WriteErrors,
     ))]
 pub(crate) async fn reprocess_source_events(
     State(state): State<AppState>,

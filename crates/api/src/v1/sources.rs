@@ -45,10 +45,7 @@ pub(crate) struct ListSources {
 #[utoipa::path(get, path = "/v1/sources", tag = "Sources", params(ListSources),
     responses(
         (status = 200, description = "A page of sources, newest first.", body = ListOf<ShownSource>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_sources(
     State(state): State<AppState>,
@@ -72,13 +69,7 @@ pub(crate) async fn list_sources(
     request_body = NewSourceBody,
     responses(
         (status = 201, description = "The source, with its secret.", body = OneOf<SourceWithSecret>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::CreateErrors,
     ))]
 pub(crate) async fn create_source(
     State(state): State<AppState>,
@@ -112,10 +103,7 @@ pub(crate) async fn create_source(
     params(("id" = String, Path, description = "The source's id.", format = Uuid)),
     responses(
         (status = 200, description = "The source.", body = OneOf<ShownSource>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_source(
     State(state): State<AppState>,
@@ -178,10 +166,7 @@ pub(crate) struct DeletedSource {
     params(("id" = String, Path, description = "The source's id.", format = Uuid)),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedSource>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn delete_source(
     caller: Caller,
@@ -205,14 +190,7 @@ pub(crate) async fn delete_source(
     request_body = RotateSecret,
     responses(
         (status = 200, description = "The source, with its new secret.", body = OneOf<SourceWithSecret>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::WriteErrors,
     ))]
 pub(crate) async fn rotate_source_secret(
     State(state): State<AppState>,

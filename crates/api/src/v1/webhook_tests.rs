@@ -152,14 +152,7 @@ pub(crate) async fn test_unsaved_webhook(
     request_body = TestSavedWebhook,
     responses(
         (status = 200, description = "What came of it.", body = OneOf<WebhookTest>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::WriteErrors,
     ))]
 pub(crate) async fn test_webhook(
     State(state): State<AppState>,

@@ -48,10 +48,7 @@ pub(crate) struct ListWebhooks {
 #[utoipa::path(get, path = "/v1/webhooks", tag = "Webhooks", params(ListWebhooks),
     responses(
         (status = 200, description = "A page of endpoints, newest first.", body = ListOf<ShownWebhook>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::ListErrors,
     ))]
 pub(crate) async fn list_webhooks(
     State(state): State<AppState>,
@@ -76,13 +73,7 @@ pub(crate) async fn list_webhooks(
     request_body = NewWebhook,
     responses(
         (status = 201, description = "The endpoint, with its secret.", body = CreatedOf<WebhookWithSecret>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::CreateErrors,
     ))]
 pub(crate) async fn create_webhook(
     State(state): State<AppState>,
@@ -108,10 +99,7 @@ pub(crate) async fn create_webhook(
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid)),
     responses(
         (status = 200, description = "The endpoint.", body = OneOf<ShownWebhook>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn get_webhook(
     State(state): State<AppState>,
@@ -131,14 +119,7 @@ pub(crate) async fn get_webhook(
     request_body = ChangedWebhook,
     responses(
         (status = 200, description = "The endpoint, changed.", body = OneOf<ShownWebhook>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::WriteErrors,
     ))]
 pub(crate) async fn update_webhook(
     State(state): State<AppState>,
@@ -175,10 +156,7 @@ pub(crate) struct DeletedWebhook {
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid)),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedWebhook>),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::GetErrors,
     ))]
 pub(crate) async fn delete_webhook(
     caller: Caller,
@@ -202,14 +180,7 @@ pub(crate) async fn delete_webhook(
     request_body = RotateWebhookSecret,
     responses(
         (status = 200, description = "The endpoint, with its new secret where one was made.", body = OneOf<WebhookWithSecret>),
-        (status = 400, response = openapi::BadRequest),
-        (status = 401, response = openapi::Unauthorized),
-        (status = 404, response = openapi::NotFound),
-        (status = 409, response = openapi::Conflict),
-        (status = 413, response = openapi::PayloadTooLarge),
-        (status = 415, response = openapi::UnsupportedMediaType),
-        (status = 429, response = openapi::RateLimited),
-        (status = "default", response = openapi::Failed),
+        openapi::WriteErrors,
     ))]
 pub(crate) async fn rotate_webhook_secret(
     State(state): State<AppState>,
