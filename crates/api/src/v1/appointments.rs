@@ -13,7 +13,8 @@ use crate::{
     openapi::{self, ListOf, OneOf},
     v1::{
         appointments_body::{ChangedAppointment, NewAppointment},
-        writes::{Asking, ChangeHeaders, CreateHeaders, DeletedRecord, answered},
+        idempotency::IdempotencyKey,
+        writes::{Asking, DeletedRecord, VersionHeader, answered},
     },
 };
 
@@ -85,7 +86,7 @@ pub(crate) async fn get_appointment(
 /// Create an appointment
 ///
 /// One that is booked and names a call is told as `appointment.booked`, as if the assistant had booked it in the call.
-#[utoipa::path(post, path = "/v1/appointments", tag = "Appointments", params(CreateHeaders), request_body = NewAppointment,
+#[utoipa::path(post, path = "/v1/appointments", tag = "Appointments", params(IdempotencyKey), request_body = NewAppointment,
     responses(
         (status = 201, description = "The appointment.", body = OneOf<Appointment>),
         openapi::CreateErrors,
@@ -106,7 +107,7 @@ pub(crate) async fn create_appointment(
 /// What is written here stays; a later message of its call only fills in what is empty. An `unconfirmed` booking that is
 /// set to `booked` is confirmed by this, and told as `appointment.booked`.
 #[utoipa::path(patch, path = "/v1/appointments/{id}", tag = "Appointments",
-    params(("id" = String, Path, description = "The appointment's id.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The appointment's id.", format = Uuid), IdempotencyKey, VersionHeader),
     request_body = ChangedAppointment,
     responses(
         (status = 200, description = "The appointment, changed.", body = OneOf<Appointment>),
@@ -127,7 +128,7 @@ pub(crate) async fn update_appointment(
 ///
 /// A later message of its call does not bring it back.
 #[utoipa::path(delete, path = "/v1/appointments/{id}", tag = "Appointments",
-    params(("id" = String, Path, description = "The appointment's id.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The appointment's id.", format = Uuid), IdempotencyKey, VersionHeader),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
         openapi::DeleteErrors,

@@ -14,7 +14,8 @@ use crate::{
     openapi::{self, ListOf, OneOf},
     v1::{
         fields::text,
-        writes::{Asking, ChangeHeaders, CreateHeaders, DeletedRecord, answered},
+        idempotency::IdempotencyKey,
+        writes::{Asking, DeletedRecord, VersionHeader, answered},
     },
 };
 
@@ -72,7 +73,7 @@ pub(crate) struct NewBlockedNumberBody {
 /// Calls of this number from now on, and those that are under way, get the status `blocked`: no event tells of them, and no
 /// contact, lead or appointment is made of them. What was told of a call stays told. Where numbers are blocked, a call of
 /// which no message has named the caller yet is told after a short wait for one that does.
-#[utoipa::path(post, path = "/v1/blocked-numbers", tag = "Blocked numbers", params(CreateHeaders),
+#[utoipa::path(post, path = "/v1/blocked-numbers", tag = "Blocked numbers", params(IdempotencyKey),
     request_body = NewBlockedNumberBody,
     responses(
         (status = 201, description = "The number, blocked.", body = OneOf<BlockedNumber>),
@@ -110,7 +111,7 @@ pub(crate) async fn get_blocked_number(
 ///
 /// Calls of this number from now on are calls like any other. Those that were blocked stay so.
 #[utoipa::path(delete, path = "/v1/blocked-numbers/{id}", tag = "Blocked numbers",
-    params(("id" = String, Path, description = "The id of the entry in the block list.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The id of the entry in the block list.", format = Uuid), IdempotencyKey, VersionHeader),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
         openapi::DeleteErrors,

@@ -15,8 +15,8 @@ use crate::{
     openapi::{self, ListOf, OneOf},
     v1::{
         calls_body::{NewCall, ReviewCall},
-        idempotency::{self, idempotency},
-        writes::{Asking, ChangeHeaders, answered},
+        idempotency::{self, IdempotencyKey, idempotency},
+        writes::{Asking, VersionHeader, answered},
     },
 };
 
@@ -82,7 +82,7 @@ pub(crate) async fn get_call(caller: Caller, PathId(id): PathId<kind::Call>) -> 
 /// What the organization says of a call: labels, notes, whether somebody has looked at it, whether it is spam. What the
 /// platform said is not changed by this. Of a call that is spam no lead is made.
 #[utoipa::path(patch, path = "/v1/calls/{id}", tag = "Calls",
-    params(("id" = String, Path, description = "The call's id.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The call's id.", format = Uuid), IdempotencyKey, VersionHeader),
     request_body = ReviewCall,
     responses(
         (status = 200, description = "The call, changed.", body = OneOf<CallDetail>),
@@ -104,8 +104,7 @@ pub(crate) async fn review_call(
 /// Creates a call, or updates the one that was written here with the same `external_id`. Fields that are null or
 /// absent stay as they are, and a call that is over stays over.
 #[utoipa::path(post, path = "/v1/calls", tag = "Calls",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    params(IdempotencyKey),
     request_body = NewCall,
     responses(
         (status = 200, description = "The call, updated.", body = OneOf<CallDetail>),

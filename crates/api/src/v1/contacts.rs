@@ -13,7 +13,8 @@ use crate::{
     openapi::{self, ListOf, OneOf},
     v1::{
         contacts_body::{ContactFields, MergeContacts},
-        writes::{Asking, ChangeHeaders, CreateHeaders, DeletedRecord, answered},
+        idempotency::IdempotencyKey,
+        writes::{Asking, DeletedRecord, VersionHeader, answered},
     },
 };
 
@@ -73,7 +74,7 @@ pub(crate) async fn get_contact(
 ///
 /// A call from one of its numbers is this contact's from then on. A number has one contact at most: where it has one
 /// already, the answer is 409.
-#[utoipa::path(post, path = "/v1/contacts", tag = "Contacts", params(CreateHeaders), request_body = ContactFields,
+#[utoipa::path(post, path = "/v1/contacts", tag = "Contacts", params(IdempotencyKey), request_body = ContactFields,
     responses(
         (status = 201, description = "The contact.", body = OneOf<Contact>),
         openapi::CreateErrors,
@@ -92,7 +93,7 @@ pub(crate) async fn create_contact(
 ///
 /// What is written here stays, whatever later calls say. The id of a contact that was merged into this one names it too.
 #[utoipa::path(patch, path = "/v1/contacts/{id}", tag = "Contacts",
-    params(("id" = String, Path, description = "The contact's id.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The contact's id.", format = Uuid), IdempotencyKey, VersionHeader),
     request_body = ContactFields,
     responses(
         (status = 200, description = "The contact, changed.", body = OneOf<Contact>),
@@ -113,7 +114,7 @@ pub(crate) async fn update_contact(
 ///
 /// Its calls, leads and appointments stay, without a contact. A new call from its number makes a new contact.
 #[utoipa::path(delete, path = "/v1/contacts/{id}", tag = "Contacts",
-    params(("id" = String, Path, description = "The contact's id.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The contact's id.", format = Uuid), IdempotencyKey, VersionHeader),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
         openapi::DeleteErrors,
@@ -133,7 +134,7 @@ pub(crate) async fn delete_contact(
 /// and appointments move, all its numbers go on leading to the person, and what the other lacks is filled in. Its
 /// id names the other one from now on.
 #[utoipa::path(post, path = "/v1/contacts/{id}/merge", tag = "Contacts",
-    params(("id" = String, Path, description = "The id of the contact that stays.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The id of the contact that stays.", format = Uuid), IdempotencyKey, VersionHeader),
     request_body = MergeContacts,
     responses(
         (status = 200, description = "The contact that both are now.", body = OneOf<Contact>),

@@ -14,7 +14,7 @@ use crate::{
     openapi::{self, OneOf},
     v1::{
         bodies::check_secret,
-        idempotency::{answered, idempotency},
+        idempotency::{IdempotencyKey, answered, idempotency},
         sources,
         webhooks::check_url,
         webhooks_body::{WebhookWithSecret, check_description},
@@ -48,8 +48,7 @@ pub(crate) struct NewForward {
 /// `/v1/deliveries` shows what became of each message (`source.message`).
 #[utoipa::path(post, path = "/v1/sources/{id}/forwards", tag = "Sources",
     params(("id" = String, Path, description = "The source's id.", format = Uuid),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+        IdempotencyKey),
     request_body = NewForward,
     responses(
         (status = 201, description = "The endpoint that the messages go to.", body = OneOf<WebhookWithSecret>),

@@ -7,11 +7,28 @@ use axum::{
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use store::{Idempotency, Written};
+use utoipa::IntoParams;
 
 use crate::{
     envelope::One,
     error::{ApiError, Code},
 };
+
+/// The header of a request that may be sent again, as it is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described")]
+pub(crate) struct IdempotencyKey {
+    /// Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.
+    #[param(
+        rename = "Idempotency-Key",
+        required = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
+    idempotency_key: String,
+}
 
 /// The request's key, if it has one. `operation` and the body tell the same request from another.
 pub(crate) fn idempotency(

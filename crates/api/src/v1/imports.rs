@@ -15,7 +15,7 @@ use crate::{
     openapi::{self, ListOf, OneOf},
     v1::{
         bodies::wrong,
-        idempotency::{answered, idempotency},
+        idempotency::{IdempotencyKey, answered, idempotency},
         sources::find,
     },
 };
@@ -146,8 +146,7 @@ pub(crate) struct NewImport {
 /// history fires no webhooks.
 #[utoipa::path(post, path = "/v1/sources/{id}/imports", tag = "Sources",
     params(("id" = String, Path, description = "The source's id.", format = Uuid),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+        IdempotencyKey),
     request_body = NewImport,
     responses(
         (status = 201, description = "The import, which has begun.", body = OneOf<Import>),

@@ -12,8 +12,9 @@ use crate::{
     extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
     openapi::{self, ListOf, OneOf},
     v1::{
+        idempotency::IdempotencyKey,
         leads_body::{ChangedLead, NewLead},
-        writes::{Asking, ChangeHeaders, CreateHeaders, DeletedRecord, answered},
+        writes::{Asking, DeletedRecord, VersionHeader, answered},
     },
 };
 
@@ -78,7 +79,7 @@ pub(crate) async fn get_lead(caller: Caller, PathId(id): PathId<kind::Lead>) -> 
 ///
 /// One that names a call with sufficient context is told as `lead.created`, as if the call had made it. A call has one lead
 /// at most: where it has one already, the answer is 409.
-#[utoipa::path(post, path = "/v1/leads", tag = "Leads", params(CreateHeaders), request_body = NewLead,
+#[utoipa::path(post, path = "/v1/leads", tag = "Leads", params(IdempotencyKey), request_body = NewLead,
     responses(
         (status = 201, description = "The lead.", body = OneOf<Lead>),
         openapi::CreateErrors,
@@ -98,7 +99,7 @@ pub(crate) async fn create_lead(
 ///
 /// What is written here stays until the caller says something new.
 #[utoipa::path(patch, path = "/v1/leads/{id}", tag = "Leads",
-    params(("id" = String, Path, description = "The lead's id.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The lead's id.", format = Uuid), IdempotencyKey, VersionHeader),
     request_body = ChangedLead,
     responses(
         (status = 200, description = "The lead, changed.", body = OneOf<Lead>),
@@ -119,7 +120,7 @@ pub(crate) async fn update_lead(
 ///
 /// Its appointments stay, and a later message of its call does not bring it back.
 #[utoipa::path(delete, path = "/v1/leads/{id}", tag = "Leads",
-    params(("id" = String, Path, description = "The lead's id.", format = Uuid), ChangeHeaders),
+    params(("id" = String, Path, description = "The lead's id.", format = Uuid), IdempotencyKey, VersionHeader),
     responses(
         (status = 200, description = "It is deleted.", body = OneOf<DeletedRecord>),
         openapi::DeleteErrors,

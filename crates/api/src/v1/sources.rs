@@ -17,7 +17,7 @@ use crate::{
     openapi::{self, ListOf, OneOf},
     v1::{
         bodies::{check_secret, overlap},
-        idempotency::{answered, idempotency},
+        idempotency::{IdempotencyKey, answered, idempotency},
         sources_body::{
             ChangedSource, NewSourceBody, RotateSecret, ShownSource, SourceWithSecret, check_name,
             check_settings, seal,
@@ -64,8 +64,7 @@ pub(crate) async fn list_sources(
 ///
 /// Makes an address that a voice platform sends its webhooks to. The secret is shown in this answer and never again.
 #[utoipa::path(post, path = "/v1/sources", tag = "Sources",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    params(IdempotencyKey),
     request_body = NewSourceBody,
     responses(
         (status = 201, description = "The source, with its secret.", body = OneOf<SourceWithSecret>),
@@ -185,8 +184,7 @@ pub(crate) async fn delete_source(
 /// themselves (`signs_with`), it has to be told.
 #[utoipa::path(post, path = "/v1/sources/{id}/rotate-secret", tag = "Sources",
     params(("id" = String, Path, description = "The source's id.", format = Uuid),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+        IdempotencyKey),
     request_body = RotateSecret,
     responses(
         (status = 200, description = "The source, with its new secret.", body = OneOf<SourceWithSecret>),

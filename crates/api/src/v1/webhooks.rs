@@ -20,7 +20,7 @@ use crate::{
     openapi::{self, CreatedOf, ListOf, OneOf},
     v1::{
         bodies::{check_secret, overlap, wrong},
-        idempotency::{answered, idempotency},
+        idempotency::{IdempotencyKey, answered, idempotency},
         webhooks_body::{
             ChangedWebhook, NewWebhook, RotateWebhookSecret, ShownWebhook, WebhookWithSecret,
             check_description,
@@ -68,8 +68,7 @@ pub(crate) async fn list_webhooks(
 /// subscribes (REST hooks): it may call the address `hookUrl` or `target_url` and a single event `event`, and finds the
 /// `id` beside `data` too. To unsubscribe, delete the endpoint, or answer a webhook with 410.
 #[utoipa::path(post, path = "/v1/webhooks", tag = "Webhooks",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+    params(IdempotencyKey),
     request_body = NewWebhook,
     responses(
         (status = 201, description = "The endpoint, with its secret.", body = CreatedOf<WebhookWithSecret>),
@@ -175,8 +174,7 @@ pub(crate) async fn delete_webhook(
 /// `expire_previous` ends it. The new secret is shown in this answer and never again.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", tag = "Webhooks",
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-        description = "Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.")),
+        IdempotencyKey),
     request_body = RotateWebhookSecret,
     responses(
         (status = 200, description = "The endpoint, with its new secret where one was made.", body = OneOf<WebhookWithSecret>),

@@ -18,36 +18,11 @@ use crate::{
     },
 };
 
-/// What a write that makes a record takes beside its body.
+/// The header of a write that is meant for one version of a record, as it is described.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only described")]
-pub(crate) struct CreateHeaders {
-    /// Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.
-    #[param(
-        rename = "Idempotency-Key",
-        required = false,
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[!-~]+$"
-    )]
-    idempotency_key: String,
-}
-
-/// What a write to a record takes beside its body.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only described")]
-pub(crate) struct ChangeHeaders {
-    /// Sent again within 24 hours with the same body, the first answer comes again and nothing is done twice.
-    #[param(
-        rename = "Idempotency-Key",
-        required = false,
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[!-~]+$"
-    )]
-    idempotency_key: String,
+pub(crate) struct VersionHeader {
     /// The `ETag` of the version that the write is meant for, or several. Where the record was changed since, nothing is
     /// done and the answer is 412. Tags stand for versions of records and not for bytes, so weak ones match.
     #[param(rename = "If-Match", required = false, format = "entity-tag")]
