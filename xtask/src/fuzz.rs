@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The fuzzer's package, a workspace of its own.
-const PACKAGE: &str = "crates/connectors/fuzz";
+pub(crate) const PACKAGE: &str = "crates/connectors/fuzz";
 
 /// A folder of messages for each platform: what the fuzzer begins with, and how the platforms are known.
 const FIXTURES: &str = "crates/connectors/fixtures";

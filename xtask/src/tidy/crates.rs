@@ -1,9 +1,14 @@
-//! Which crate may depend on which, and which libraries belong to one crate only.
+//! Which crate may depend on which, which libraries belong to one crate only, and whether the fuzzer keeps up.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result};
 
 use super::Finding;
-use crate::workspace::{Package, Workspace};
+use crate::{
+    fuzz::PACKAGE,
+    workspace::{Package, Workspace, cargo},
+};
 
 /// From the bottom up. A crate depends only on crates of lower layers, so those of one layer don't know each other.
 const LAYERS: &[&[&str]] = &[
@@ -81,6 +86,25 @@ fn confined_in(package: &Package, root: &Path) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The fuzzer is a workspace of its own, whose lock file nobody updates who adds a dependency here; and it is built last.
+pub(super) fn fuzzer_lock(root: &Path) -> Result<Vec<Finding>> {
+    let manifest = format!("{PACKAGE}/Cargo.toml");
+    let output = Command::new(cargo())
+        .args(["metadata", "--format-version", "1", "--locked", "--manifest-path"])
+        .arg(root.join(&manifest))
+        .output()
+        .context("cannot run cargo metadata")?;
+    if output.status.success() {
+        return Ok(Vec::new());
+    }
+    let error = String::from_utf8_lossy(&output.stderr);
+    let what = format!(
+        "run `cargo metadata --manifest-path {manifest}`, which updates it; cargo says: {}",
+        error.trim()
+    );
+    Ok(vec![Finding::new(&format!("{PACKAGE}/Cargo.lock"), 1, what)])
 }
 
 #[cfg(test)]

@@ -84,6 +84,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     let mut findings = [
         crates::layers(&workspace),
         crates::confined_dependencies(&workspace),
+        crates::fuzzer_lock(&workspace.root)?,
         texts::headers(&tree),
         texts::too_long(&tree),
         texts::machine_paths(&tree),
