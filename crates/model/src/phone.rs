@@ -33,7 +33,8 @@ impl Phone {
             return None;
         }
         let e164 = number.format_as(PhoneNumberFormat::E164);
-        (e164.len() <= 16 && !WITHHELD.contains(&&*e164)).then(|| Self(e164.into()))
+        // Asked of the number too, not only of the text: an extension's digits are not the number's.
+        ((8..=16).contains(&e164.len()) && !WITHHELD.contains(&&*e164)).then(|| Self(e164.into()))
     }
 
     /// The number in E.164.
@@ -106,7 +107,16 @@ mod tests {
 
     #[test]
     fn withheld_sip_and_short_numbers_are_not_phone_numbers() {
-        let not = ["", "anonymous", "Restricted", "sip:4155550123@example.com", "12345", "+12345", "911"];
+        let not = [
+            "",
+            "anonymous",
+            "Restricted",
+            "sip:4155550123@example.com",
+            "12345",
+            "+12345",
+            "911",
+            "+4915;ext=12345",
+        ];
         for text in not.into_iter().chain(WITHHELD).chain(["4155550123", "+4155550123999999999", "+٤١٥"]) {
             assert_eq!(e164(text, None), None, "{text}");
         }
