@@ -2,6 +2,8 @@
 //!
 //! Fields are looked up with `value["name"]`, which is `null` for whatever is not there.
 
+use std::borrow::Cow;
+
 use model::Time;
 use serde_json::{Map, Value};
 
@@ -65,7 +67,8 @@ fn surrogate(escape: &str) -> Option<Surrogate> {
 
 /// Text without the white space around it; `None` where nothing is left. NUL is dropped: PostgreSQL cannot hold it.
 pub(crate) fn text(value: &Value) -> Option<String> {
-    let text = value.as_str()?.replace('\0', "");
+    let text = value.as_str()?;
+    let text = if text.contains('\0') { Cow::from(text.replace('\0', "")) } else { Cow::from(text) };
     let trimmed = text.trim();
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }

@@ -129,16 +129,20 @@ impl Inner {
 
     async fn try_pass(self: &Arc<Self>, tries: &mut JoinSet<()>, rules_at: &mut Time) -> store::Result<Time> {
         let now = self.clock.now();
+        let latest = now + LONGEST_SLEEP;
+        if tries.len() >= self.options.at_once {
+            // Whatever is due finds no place, and most wakes are of a call that has just come in. The try that ends
+            // first wakes us.
+            return Ok(latest);
+        }
         if *rules_at <= now {
             let retired = self.store.retire_recordings(self.options.keep).await?;
             let next = self.store.next_retirement(self.options.keep).await?;
             let rules = now + RULES_EVERY;
             *rules_at = if retired > 0 { now } else { next.unwrap_or(rules).min(rules) };
         }
-        self.clear_away().await?;
+        let delete = self.clear_away(now).await?;
         let fetch = self.begin_fetches(tries, now).await?;
-        let delete = self.store.next_object_due().await?;
-        let latest = now + LONGEST_SLEEP;
         Ok([fetch, delete, Some(*rules_at)].into_iter().flatten().fold(latest, Time::min))
     }
 
@@ -166,8 +170,12 @@ impl Inner {
         *self.owner.get_or_init(|| self.ids.uuid())
     }
 
-    /// Deletes what nothing refers to.
-    async fn clear_away(&self) -> store::Result<()> {
+    /// Deletes what nothing refers to. Returns when the next is due.
+    async fn clear_away(&self, now: Time) -> store::Result<Option<Time>> {
+        let due = self.store.next_object_due().await?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(due);
+        }
         for key in self.store.doomed_objects().await? {
             match self.means.vault.delete(&key).await {
                 Ok(()) => self.store.forget_object(key).await?,
@@ -177,7 +185,7 @@ impl Inner {
                 }
             }
         }
-        Ok(())
+        self.store.next_object_due().await
     }
 
     async fn keep(&self, recording: Fetch) {

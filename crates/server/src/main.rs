@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use inboundflow::cli::Cli;
 
+/// Set up in `.cargo/config.toml`.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match inboundflow::run(cli) {

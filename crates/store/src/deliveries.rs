@@ -162,7 +162,7 @@ impl Store {
 
     /// When the next delivery is due, leases that run out included.
     pub async fn next_delivery_due(&self) -> Result<Option<Time>> {
-        self.read(|tx| {
+        self.peek(|tx| {
             Box::pin(async move {
                 let due = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL";
                 let due = tx.first(due, &[], |row| row.get::<Option<Time>>()).await?.flatten();
@@ -193,7 +193,7 @@ impl Store {
     /// Gives back a delivery that was taken and not tried.
     pub async fn give_back(&self, id: DeliveryId, owner: Uuid) -> Result<()> {
         let now = self.0.clock.now();
-        self.write(move |tx| {
+        self.write_repeatable(move |tx| {
             Box::pin(async move {
                 let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
                                due_at = ?3, lease_owner = NULL, lease_until = NULL \

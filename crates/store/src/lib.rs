@@ -241,7 +241,7 @@ impl Store {
         }
     }
 
-    /// A read of a single record by its key.
+    /// A read of a few rows by a key or from the end of an index.
     async fn peek<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,

@@ -131,7 +131,7 @@ impl Store {
 
     /// When the next object is to be deleted.
     pub async fn next_object_due(&self) -> Result<Option<Time>> {
-        self.read(|tx| {
+        self.peek(|tx| {
             Box::pin(async move {
                 let sql = "SELECT min(due_at) FROM doomed_objects";
                 Ok(tx.first(sql, &[], |row| row.get::<Option<Time>>()).await?.flatten())

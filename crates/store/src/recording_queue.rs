@@ -72,7 +72,8 @@ impl Store {
     /// whoever held it is gone.
     pub async fn claim_recordings(&self, owner: Uuid, until: Time, limit: usize) -> Result<Vec<Fetch>> {
         let (now, ids) = (self.0.clock.now(), self.0.ids.clone());
-        self.write(move |tx| {
+        self.write_repeatable(move |tx| {
+            let ids = ids.clone();
             Box::pin(async move {
                 release(tx, now, now).await?;
                 let mut claimed = Vec::new();
@@ -112,7 +113,7 @@ impl Store {
     pub async fn conclude_recording(&self, fetch: &Fetch, owner: Uuid, fetched: Fetched) -> Result<bool> {
         let now = self.0.clock.now();
         let asked = Arc::new((fetch.clone(), fetched));
-        self.write(move |tx| {
+        self.write_repeatable(move |tx| {
             let asked = asked.clone();
             Box::pin(async move { conclude(tx, &asked.0, owner, &asked.1, now).await })
         })
@@ -121,7 +122,7 @@ impl Store {
 
     /// When the next recording is to be fetched, leases that run out included.
     pub async fn next_recording_due(&self) -> Result<Option<Time>> {
-        self.read(|tx| {
+        self.peek(|tx| {
             Box::pin(async move {
                 let sql = "SELECT min(due_at) FROM recordings WHERE due_at IS NOT NULL";
                 let due = tx.first(sql, &[], |row| row.get::<Option<Time>>()).await?.flatten();
