@@ -60,7 +60,7 @@ const KEEP_TRIES: u32 = 30;
 
 /// How many deliveries of an endpoint are held for each that may be under way: the next is at hand when one comes back,
 /// and those that came back are written down meanwhile.
-const HELD_PER_UNDER_WAY: usize = 8;
+const HELD_PER_UNDER_WAY: usize = 16;
 
 impl Options {
     fn limits(&self) -> Limits {
