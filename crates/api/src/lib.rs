@@ -5,6 +5,7 @@ mod arrival;
 mod auth;
 mod envelope;
 mod error;
+pub mod export;
 mod extract;
 mod health;
 mod ingest;
@@ -93,6 +94,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(records())
         .merge(sources())
         .merge(webhooks())
+        .merge(portability())
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
         .routes(routes!(health::healthz))
@@ -171,6 +173,24 @@ fn webhooks() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::event_types::get_event_type))
         .routes(routes!(v1::event_types::list_event_samples))
         .routes(routes!(v1::event_types::trigger_event))
+}
+
+/// Taking records out, and forgetting people.
+fn portability() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(v1::erasures::erase_contact))
+        .routes(routes!(v1::erasures::get_erasure))
+        .routes(routes!(v1::export::export_calls))
+        .routes(routes!(v1::export::export_contacts))
+        .routes(routes!(v1::export::export_leads))
+        .routes(routes!(v1::export::export_appointments))
+        .routes(routes!(v1::export::export_assistants))
+        .routes(routes!(v1::export::export_events))
+        .routes(routes!(v1::export::export_sources))
+        .routes(routes!(v1::export::export_messages))
+        .routes(routes!(v1::export::export_blocked_numbers))
+        .routes(routes!(v1::export::export_webhooks))
+        .routes(routes!(v1::export::export_gaps))
 }
 
 /// Sound is compressed already, and whoever asks for a part of it counts its bytes.

@@ -34,6 +34,7 @@ use crate::{envelope::Meta, error::Code, scopes};
         (name = "Sources", description = "The voice platforms that calls come from, and every message of theirs."),
         (name = "Webhooks", description = "The addresses that are told of events, and what became of each delivery."),
         (name = "Events", description = "Everything that happened, to be read, followed, and asked for again."),
+        (name = "Export", description = "Everything of a kind in one answer."),
         (name = "Ingest", description = "Where voice platforms send their webhooks."),
         (name = "Health"),
     ),

@@ -10,17 +10,19 @@ use crate::error::{ApiError, Code};
 /// The scope that an operation needs, by its method and the path of its route. `None` where that is not decided: then
 /// only a key that may do everything is let through.
 fn needed(method: &Method, route: &str) -> Option<Scope> {
-    let noun = route.strip_prefix("/v1/")?.split('/').next()?;
+    // An export needs what the list needs that it is a whole of.
+    let route = route.strip_prefix("/v1/")?;
+    let noun = route.strip_prefix("export/").unwrap_or(route).split('/').next()?;
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (noun, reads) {
         (
             "calls" | "contacts" | "leads" | "appointments" | "blocked-numbers" | "assistants" | "events"
-            | "event-types",
+            | "event-types" | "erasures",
             true,
         ) => Some(Scope::Read),
         ("calls", false) => Some(Scope::CallsWrite),
         ("contacts" | "leads" | "appointments" | "blocked-numbers", false) => Some(Scope::RecordsWrite),
-        ("sources", true) => Some(Scope::SourcesRead),
+        ("sources" | "messages" | "gaps", true) => Some(Scope::SourcesRead),
         ("sources", false) => Some(Scope::SourcesWrite),
         ("webhooks" | "deliveries", true) => Some(Scope::WebhooksRead),
         // The only write on event types sends a sample to webhook endpoints.

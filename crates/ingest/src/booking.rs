@@ -3,7 +3,7 @@
 //! Platforms give no flag that can be trusted. A booking counts as booked only where the answer says so, by a flag,
 //! an id or a time; where it says neither yes nor no, a person has to look.
 
-use model::{Phone, Time, Tool};
+use model::{Message, Phone, Time, Tool};
 use serde_json::{Map, Value};
 use store::OrgSettings;
 
@@ -54,6 +54,16 @@ pub(crate) fn is_booking_tool(name: &str) -> bool {
         || (name.starts_with("googlecalendar") && name.contains("create"))
         // `book_appointment_v17`, `book_calendar_appointment_smiths`: people name their own.
         || (name.contains("book") && name.contains("appointment") && !not.iter().any(|word| name.contains(word)))
+}
+
+/// The uses of booking tools in a conversation, each with what it is known by: the platform's id of it, or else the tool's
+/// name and its place among all uses of tools.
+pub(crate) fn uses(messages: &[Message]) -> impl Iterator<Item = (String, &Tool)> {
+    let tools = messages.iter().filter_map(|message| message.tool.as_ref());
+    let bookings = tools.enumerate().filter(|(_, tool)| is_booking_tool(&tool.name));
+    bookings.map(|(number, tool)| {
+        (tool.call_id.clone().unwrap_or_else(|| format!("{}#{number}", tool.name)), tool)
+    })
 }
 
 /// Reads the use of a booking tool.

@@ -23,8 +23,13 @@ impl Ingest {
         }
     }
 
-    /// Tells calls as they become due, until it is dropped.
+    /// Does what is to be done in the background, until it is dropped.
     pub async fn run(&self) {
+        tokio::join!(self.run_completions(), self.run_erasures());
+    }
+
+    /// Tells calls as they become due.
+    async fn run_completions(&self) {
         loop {
             let next = match self.complete_due_and_look().await {
                 Ok(next) => next,

@@ -241,10 +241,7 @@ fn appointments_of(
     lead: Option<&Change<Lead>>,
 ) -> Vec<(String, Appointment, Told)> {
     let messages: &[Message] = situation.call.facts.messages.as_deref().unwrap_or(&[]);
-    let tools = messages.iter().filter_map(|message| message.tool.as_ref());
-    let bookings = tools.enumerate().filter(|(_, tool)| booking::is_booking_tool(&tool.name));
-    let read = bookings.filter_map(|(number, tool)| {
-        let key = tool.call_id.clone().unwrap_or_else(|| format!("{}#{number}", tool.name));
+    let read = booking::uses(messages).filter_map(|(key, tool)| {
         if situation.call.deleted_bookings.contains(&key) {
             return None;
         }

@@ -8,7 +8,9 @@ mod booking;
 mod booking_time;
 mod complete;
 mod decide;
+mod erase;
 mod history;
+mod import;
 mod large;
 mod merge;
 mod receive;
@@ -24,6 +26,7 @@ pub use connectors::Request;
 pub use crate::{
     decide::decide,
     history::{Telling, was_over},
+    import::{booking_keys, read_record},
     large::{Large, Taken},
     merge::merge,
     receive::{Answer, Asked, Ingest},

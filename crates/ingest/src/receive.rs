@@ -26,6 +26,8 @@ pub struct Ingest {
     recordings: Recordings,
     /// Told when a call began to wait for its better message.
     pub(crate) waiting: Notify,
+    /// Told when an erasure has more to do than its request could wait for.
+    pub(crate) erasing: Notify,
     rejections: Mutex<HashMap<SourceId, (Time, u32)>>,
 }
 
@@ -68,6 +70,7 @@ impl Ingest {
             rules: rules(completion_wait),
             recordings: Recordings::Leave,
             waiting: Notify::new(),
+            erasing: Notify::new(),
             rejections: Mutex::default(),
         }
     }

@@ -42,6 +42,8 @@ pub mod kind {
     pub enum Delivery {}
     /// One try of a delivery.
     pub enum Attempt {}
+    /// The erasure of a person.
+    pub enum Erasure {}
 }
 
 /// Names an organization.
@@ -76,6 +78,8 @@ pub type EndpointId = Id<kind::Endpoint>;
 pub type DeliveryId = Id<kind::Delivery>;
 /// Names one try of a delivery.
 pub type AttemptId = Id<kind::Attempt>;
+/// Names the erasure of a person.
+pub type ErasureId = Id<kind::Erasure>;
 
 impl<K> Id<K> {
     /// Takes a UUID as the id of a `K`.

@@ -38,7 +38,7 @@ pub use contact::Contact;
 pub use event::EventType;
 pub use id::{
     AppointmentId, AssistantId, AttemptId, BlockedNumberId, CallId, ContactId, DeliveryId, EndpointId,
-    EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, SourceId, SyncId,
+    ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, SourceId, SyncId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};

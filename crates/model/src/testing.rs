@@ -51,6 +51,13 @@ impl Clock for ManualClock {
 #[derive(Debug, Default)]
 pub struct CountedIds(AtomicU64);
 
+impl CountedIds {
+    /// Ids that count up behind a number, so that they are others than those of another count.
+    pub const fn behind(n: u64) -> Self {
+        Self(AtomicU64::new(n))
+    }
+}
+
 impl IdGen for CountedIds {
     fn uuid(&self) -> Uuid {
         let n = self.0.fetch_add(1, Ordering::Relaxed) + 1;

@@ -2,7 +2,10 @@
 
 mod blocked_numbers;
 mod completeness;
+mod contacts;
 mod deliveries;
+mod export;
+mod import;
 mod recordings;
 mod signature;
 mod sources;
@@ -16,7 +19,10 @@ use serde_json::json;
 use store::{NewKey, Store};
 
 pub(crate) use blocked_numbers::blocked_number;
+pub(crate) use contacts::contact;
 pub(crate) use deliveries::deliveries;
+pub(crate) use export::export;
+pub(crate) use import::import;
 pub(crate) use recordings::recordings;
 pub(crate) use signature::signature;
 pub(crate) use sources::source;
@@ -93,10 +99,15 @@ async fn check_org(store: &Store, org: OrgId) -> anyhow::Result<()> {
 }
 
 fn read_secret(path: &Path) -> anyhow::Result<String> {
-    let text = read_file(path).context("--secret-file")?;
-    let secret = text.trim();
-    anyhow::ensure!(!secret.is_empty(), "--secret-file: {} is empty", path.display());
-    Ok(secret.to_owned())
+    read_word(path, "--secret-file")
+}
+
+/// Reads the one word that is in the file that an option names.
+fn read_word(path: &Path, option: &'static str) -> anyhow::Result<String> {
+    let text = read_file(path).context(option)?;
+    let word = text.trim();
+    anyhow::ensure!(!word.is_empty(), "{option}: {} is empty", path.display());
+    Ok(word.to_owned())
 }
 
 fn read_file(path: &Path) -> anyhow::Result<String> {

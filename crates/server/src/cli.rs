@@ -1,5 +1,6 @@
 //! The command line.
 
+mod portability;
 mod recordings;
 mod webhooks;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use model::Platform;
 
+pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 pub use recordings::RecordingsCommand;
 pub use webhooks::{DeliveriesCommand, SignatureCommand, WebhookCommand};
 
@@ -89,6 +91,13 @@ pub enum Command {
     /// Recordings of calls
     #[command(subcommand)]
     Recordings(RecordingsCommand),
+    /// Contacts
+    #[command(subcommand)]
+    Contact(ContactCommand),
+    /// Write everything of an organization into files
+    Export(ExportOptions),
+    /// Bring in what another server has of an organization, or an export of it
+    Import(ImportOptions),
     /// Print the description of the API (OpenAPI 3.1)
     Openapi,
 }

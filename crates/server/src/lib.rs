@@ -5,6 +5,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 mod demo;
+pub mod import;
 pub mod output;
 mod receiver;
 mod serve;
@@ -52,6 +53,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Trigger(options) => admin::trigger(&config, world, shown, options).await,
             Command::Signature(command) => admin::signature(&world, shown, command),
             Command::Recordings(command) => admin::recordings(&config, world, shown, command).await,
+            Command::Contact(command) => admin::contact(&config, world, shown, command).await,
+            Command::Export(options) => admin::export(&config, world, shown, options).await,
+            Command::Import(options) => admin::import(&config, world, shown, options).await,
             Command::Openapi => {
                 output::say(&api::openapi::rendered());
                 Ok(())

@@ -1,6 +1,6 @@
 //! What goes to the terminal. A closed pipe ends the output, not the program with a panic.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 /// A line on standard output: what was asked for.
 pub fn say(line: &str) {
@@ -10,6 +10,54 @@ pub fn say(line: &str) {
 /// A line on standard error: what a person should know.
 pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A line on standard error for the moment, where a person looks at it.
+pub fn mention(line: &str) {
+    if std::io::stderr().is_terminal() {
+        let _ = write!(std::io::stderr(), "\r{line}\x1b[K");
+    }
+}
+
+/// How far something has come: a line on standard error that is written over, where a person looks at it.
+pub struct Progress {
+    what: &'static str,
+    is_seen: bool,
+    every: u64,
+    count: u64,
+    shown: u64,
+}
+
+/// After so many records the line is written anew.
+const SHOW_EVERY: u64 = 1000;
+
+impl Progress {
+    /// Of some records.
+    pub fn of(what: &'static str) -> Self {
+        Self { what, is_seen: std::io::stderr().is_terminal(), every: SHOW_EVERY, count: 0, shown: 0 }
+    }
+
+    /// Of records that come slowly, so that each is shown.
+    #[must_use]
+    pub fn each(self) -> Self {
+        Self { every: 1, ..self }
+    }
+
+    /// So many are done.
+    pub fn show(&mut self, count: u64) {
+        self.count = count;
+        if self.is_seen && count >= self.shown + self.every {
+            self.shown = count;
+            let _ = write!(std::io::stderr(), "\r{}: {count}\x1b[K", self.what);
+        }
+    }
+
+    /// All are.
+    pub fn end(self) {
+        if self.is_seen {
+            let _ = writeln!(std::io::stderr(), "\r{}: {}\x1b[K", self.what, self.count);
+        }
+    }
 }
 
 /// How a command's answer is shown.

@@ -15,7 +15,7 @@ use std::{
 use model::{CallId, CallState, Change, Field, OrgId, Platform, RecordingLinks, SourceId};
 
 use crate::{
-    Error, Idempotency, Incoming, OrgStore, Outcome, Reading, Result, Source, StoredObject,
+    Error, Idempotency, Incoming, OrgStore, Outcome, Reading, Received, Result, Source, StoredObject,
     calls::{self, Stored},
     events::Teller,
     forwards, idempotency, inbox,
@@ -28,24 +28,6 @@ use crate::{
 
 pub(crate) use self::rules::guarded;
 pub use self::rules::{Decision, OrgSettings, Rules, Screening, Situation};
-
-/// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// The verdict.
-    pub outcome: Outcome,
-    /// Why, where it became nothing.
-    pub reason: Option<String>,
-    /// The call it belongs to: the first, where it speaks of several.
-    pub call_id: Option<CallId>,
-}
-
-impl Received {
-    /// A message that changed nothing, and why.
-    pub(crate) fn nothing(outcome: Outcome, reason: String) -> Self {
-        Self { outcome, reason: Some(reason), call_id: None }
-    }
-}
 
 /// What became of a call written through the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,9 +134,9 @@ pub(crate) async fn receive(
     let received = match &message.reading {
         Reading::Rejected(reason) => Received::nothing(Outcome::Rejected, reason.clone()),
         Reading::Unreadable(reason) => Received::nothing(Outcome::Failed, reason.clone()),
-        Reading::Read { changes, .. } => match changes.split_first() {
+        Reading::Read { changes, external_id, .. } => match changes.split_first() {
             Some((first, rest)) => take(tx, context, origin, message, (first, rest)).await?,
-            None => Received { outcome: Outcome::Ignored, reason: None, call_id: None },
+            None => inbox::pass(tx, context.org, origin.source, external_id.as_deref()).await?,
         },
     };
     inbox::insert(tx, context.org, origin.source, message, &received).await?;
@@ -175,7 +157,9 @@ async fn take(
     let mut stamps = Stamps::take(tx, context.org, context.now).await?;
     let call = calls::by_external_id(tx, context.org, origin.source, &changes.0.external_id).await?;
     // A message that was accepted before left its call behind, so one about a new call needs no look into the inbox.
+    // One about an erased call is never kept, whether it repeats another or not.
     if let Some(call) = &call
+        && !call.is_erased
         && inbox::is_repetition(tx, call.state.id, message).await?
     {
         let reason = "the same message was accepted within the last day".into();
@@ -236,12 +220,20 @@ async fn apply_all(
 ) -> Result<Received> {
     let known = (Some(first.external_id.as_str()), call);
     let applied = apply(tx, context, origin, known, (first, recording), stamps).await?;
+    let (mut some_erased, mut all_erased) = (applied.is_erased, applied.is_erased);
     for change in rest {
         let id = change.external_id.as_str();
         let call = calls::by_external_id(tx, context.org, origin.source, id).await?;
-        apply(tx, context, origin, (Some(id), call), (change, None), stamps).await?;
+        let next = apply(tx, context, origin, (Some(id), call), (change, None), stamps).await?;
+        some_erased |= next.is_erased;
+        all_erased &= next.is_erased;
     }
-    Ok(Received { outcome: Outcome::Accepted, reason: None, call_id: Some(applied.id) })
+    let (outcome, call_id) = (Outcome::Accepted, Some(applied.id));
+    Ok(match (some_erased, all_erased) {
+        (false, _) => Received { outcome, reason: None, call_id, is_of_erased: false },
+        (true, false) => Received { outcome, ..Received::of_erased(call_id) },
+        (true, true) => Received::of_erased(call_id),
+    })
 }
 
 async fn write_call(
@@ -282,6 +274,8 @@ async fn api_origin(tx: &mut Tx<'_>, org: OrgId) -> Result<Origin> {
 pub(crate) struct Applied {
     id: CallId,
     created: bool,
+    /// Whether the call's person was erased, so that nothing was applied.
+    is_erased: bool,
 }
 
 /// Merges a change into a call, which is not there yet where `stored` is `None`, and writes what follows.
@@ -294,13 +288,16 @@ pub(crate) async fn apply(
     stamps: &mut Stamps,
 ) -> Result<Applied> {
     let mut state = match &stored {
+        Some(Stored { is_erased: true, state, .. }) => {
+            return Ok(Applied { id: state.id, created: false, is_erased: true });
+        }
         Some(stored) => stored.state.clone(),
         None => CallState::new(context.ids.id()),
     };
     let recorded_by = state.ranks.get(Field::RecordingUrl);
     let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
     let noted = Noted::of(context.rules.recordings, &mut state, (change, arrived), recorded_by);
-    let applied = Applied { id: state.id, created: stored.is_none() };
+    let applied = Applied { id: state.id, created: stored.is_none(), is_erased: false };
     if changed || applied.created || noted.changes_call() {
         settle(tx, context, origin, external_id, stored, state, stamps).await?;
     }

@@ -3,7 +3,7 @@
 use model::{InboxId, OrgId};
 
 use crate::{
-    OrgStore, Result,
+    OrgStore, Result, inbox,
     tx::Tx,
     value::{Cells, params},
 };
@@ -90,7 +90,9 @@ impl OrgStore {
 
 async fn insert(tx: &mut Tx<'_>, org: OrgId, message: InboxId, answer: &KeptAnswer) -> Result<()> {
     let KeptAnswer { summary, body } = answer;
-    let body = &body[..body.len().min(KEPT_BYTES)];
+    // Of a call whose person was erased nothing is kept, and an answer may name them.
+    let kept = if inbox::is_emptied(tx, org, message).await? { 0 } else { body.len().min(KEPT_BYTES) };
+    let body = &body[..kept];
     tx.execute(
         "INSERT INTO answers (message_id, org_id, answered_by, took_ms, status, content_type, body, size, fault) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

@@ -30,11 +30,11 @@ pub struct ListAppointments {
     pub to: Option<Time>,
 }
 
-const COLUMNS: &str = "id, call_id, contact_id, lead_id, assistant_id, title, attendee_name, attendee_phone, \
+pub(crate) const COLUMNS: &str = "id, call_id, contact_id, lead_id, assistant_id, title, attendee_name, attendee_phone, \
                        attendee_email, starts_at, ends_at, time_zone, location, notes, status, source, external_id, \
                        created_at, updated_at";
 
-fn read(row: &mut Cells<'_>) -> Result<Appointment> {
+pub(crate) fn read(row: &mut Cells<'_>) -> Result<Appointment> {
     Ok(Appointment {
         id: row.get()?,
         call_id: row.get()?,

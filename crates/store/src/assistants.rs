@@ -17,9 +17,9 @@ pub struct ListAssistants {
     pub page: Page,
 }
 
-const COLUMNS: &str = "id, name, source, external_id, call_count, created_at";
+pub(crate) const COLUMNS: &str = "id, name, source, external_id, call_count, created_at";
 
-fn read(row: &mut Cells<'_>) -> Result<Assistant> {
+pub(crate) fn read(row: &mut Cells<'_>) -> Result<Assistant> {
     Ok(Assistant {
         id: row.get()?,
         name: row.get()?,

@@ -28,9 +28,9 @@ pub struct NewBlockedNumber {
     pub reason: Option<String>,
 }
 
-const COLUMNS: &str = "id, phone, reason, created_at";
+pub(crate) const COLUMNS: &str = "id, phone, reason, created_at";
 
-fn read(row: &mut Cells<'_>) -> Result<BlockedNumber> {
+pub(crate) fn read(row: &mut Cells<'_>) -> Result<BlockedNumber> {
     Ok(BlockedNumber {
         id: row.get()?,
         phone: Phone::from_e164_unchecked(row.get()?),
@@ -100,6 +100,16 @@ async fn delete(writing: &mut Writing<'_, '_>, id: BlockedNumberId) -> Saving {
     writing.tx.execute(sql, params![id, writing.org]).await?;
     count(writing.tx, writing.org).await?;
     Ok(Saved::deleted(id.uuid()))
+}
+
+/// Takes a number off the list that belongs to a person who is erased. Returns how many entries that were.
+pub(crate) async fn forget(tx: &mut Tx<'_>, org: OrgId, phone: &str) -> Result<u64> {
+    let sql = "DELETE FROM blocked_numbers WHERE phone = ?1 AND org_id = ?2";
+    let forgotten = tx.execute(sql, params![phone, org]).await?;
+    if forgotten > 0 {
+        count(tx, org).await?;
+    }
+    Ok(forgotten)
 }
 
 /// An entry is never changed.

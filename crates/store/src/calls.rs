@@ -63,23 +63,24 @@ pub struct CallDetail {
 }
 
 /// In the order of [`write()`].
-const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
+pub(crate) const COLUMNS: &str = "c.id, c.caller_phone, c.caller_name, c.status, c.duration_seconds, c.summary, c.transcript, \
      c.recording_state, c.recording_url, c.transfer_status, c.started_at, c.ended_at, c.assistant_id, c.contact_id, c.created_at, \
      c.caller_email, c.intent, c.urgency, c.direction, c.source, c.external_id, c.ended_reason, c.updated_at, \
      c.reviewed_at, c.spam, c.tags, c.notes";
 
 /// What of a call is also looked at while it is written.
-struct Written<'r> {
-    created_at: Stamp,
+pub(crate) struct Written<'r> {
+    pub(crate) id: Option<CallId>,
+    pub(crate) created_at: Stamp,
     updated_at: Stamp,
     /// What we have of its recordings.
-    recording: Option<CallRecording>,
+    pub(crate) recording: Option<CallRecording>,
     /// The texts that a search looks through.
     texts: [(&'static str, Option<&'r str>); 6],
 }
 
 /// Writes a row as a [`Call`], whose object is not ended yet.
-fn write<'r>(
+pub(crate) fn write<'r>(
     row: &mut Cells<'r>,
     json: &mut Object<'_>,
     links: Option<&RecordingLinks>,
@@ -121,7 +122,7 @@ fn write<'r>(
         ("summary", summary),
         ("transcript", transcript),
     ];
-    Ok(Written { created_at, updated_at, recording, texts })
+    Ok(Written { id, created_at, updated_at, recording, texts })
 }
 
 impl OrgStore {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub use self::write::ContactChange;
-pub(crate) use self::write::{apply_to_list, blank, make, named, resolve};
+pub(crate) use self::write::{apply_to_list, blank, make, named, put_numbers, resolve};
 
 /// Which contacts are asked for.
 #[derive(Clone, Debug)]
@@ -24,9 +24,9 @@ pub struct ListContacts {
     pub phone: Option<Phone>,
 }
 
-const COLUMNS: &str = "id, name, phone, other_phones, email, company, notes, tags, call_count, last_call_at, created_at, updated_at";
+pub(crate) const COLUMNS: &str = "id, name, phone, other_phones, email, company, notes, tags, call_count, last_call_at, created_at, updated_at";
 
-fn read(row: &mut Cells<'_>) -> Result<Contact> {
+pub(crate) fn read(row: &mut Cells<'_>) -> Result<Contact> {
     Ok(Contact {
         id: row.get()?,
         name: row.get()?,

@@ -56,6 +56,14 @@ impl Dialect {
         }
     }
 
+    /// Where a message's body contains the bytes of the parameter with a number.
+    pub(crate) fn body_contains(self) -> fn(usize) -> String {
+        match self {
+            Self::Sqlite => |n| format!("instr(body, ?{n}) > 0"),
+            Self::Postgres => |n| format!("position(CAST(?{n} AS BYTEA) IN body) > 0"),
+        }
+    }
+
     /// How a search is written: all words, the last of them as a beginning.
     pub(crate) fn search_operators(self) -> SearchOperators {
         match self {

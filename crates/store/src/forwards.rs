@@ -32,13 +32,13 @@ pub struct Original {
 }
 
 impl OrgStore {
-    /// A message to be sent on, if it is still kept.
+    /// A message to be sent on, if it is still kept and its person was not erased.
     pub async fn original_message(&self, id: InboxId) -> Result<Option<Original>> {
         let org = self.org;
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let sql = "SELECT headers, body FROM inbox WHERE id = ?1 AND org_id = ?2";
+                    let sql = "SELECT headers, body FROM inbox WHERE id = ?1 AND org_id = ?2 AND erasure_id IS NULL";
                     tx.first(sql, params![id, org], |row| {
                         Ok(Original { headers: row.json("headers")?, body: row.get()? })
                     })
@@ -50,7 +50,7 @@ impl OrgStore {
 }
 
 /// Owes a message to its source's forwards: any whose sender is proven, a repetition too, but none that was here
-/// before, and none that was taken apart, which could not be sent as it came.
+/// before, none about somebody who was erased, and none that was taken apart, which could not be sent as it came.
 pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     teller: &Teller,
@@ -58,7 +58,11 @@ pub(crate) async fn insert(
     message: &Incoming,
     received: &Received,
 ) -> Result<()> {
-    if received.outcome == Outcome::Rejected || !message.is_whole || was_here(message, source.id) {
+    if received.outcome == Outcome::Rejected
+        || received.is_of_erased
+        || !message.is_whole
+        || was_here(message, source.id)
+    {
         return Ok(());
     }
     // The clock's lock comes first: whoever enables a forward while this is written would leave behind what is held.

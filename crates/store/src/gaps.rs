@@ -49,10 +49,12 @@ impl Missing {
     }
 }
 
-/// Whether nothing has told yet that the call is over. Who gave a call up was told nothing.
+/// Whether nothing has told yet that the call is over. Who gave a call up was told nothing; of one whose person was
+/// erased nothing more is to be known.
 pub(crate) fn is_open(stored: &Stored) -> bool {
     let status = stored.state.facts.status.unwrap_or(CallStatus::InProgress);
-    !status.is_final() || stored.state.facts.ended_reason.as_deref() == Some(NO_FINAL_EVENT)
+    let was_given_up = stored.state.facts.ended_reason.as_deref() == Some(NO_FINAL_EVENT);
+    !stored.is_erased && (!status.is_final() || was_given_up)
 }
 
 /// The reason for the end of a call that was given up.
@@ -108,9 +110,9 @@ pub enum Known {
     Complete,
 }
 
-const COLUMNS: &str = "id, external_id, call_id, missing, began_at, found_at, healed_at";
+pub(crate) const COLUMNS: &str = "id, external_id, call_id, missing, began_at, found_at, healed_at";
 
-fn read(row: &mut Cells<'_>) -> Result<Gap> {
+pub(crate) fn read(row: &mut Cells<'_>) -> Result<Gap> {
     Ok(Gap {
         id: row.get()?,
         external_id: row.get()?,
@@ -188,7 +190,7 @@ async fn known_calls(
     params.extend(ids.iter().map(Value::from));
     let places: Vec<String> = (3..3 + ids.len()).map(|number| format!("?{number}")).collect();
     let sql = format!(
-        "SELECT external_id, status, completion, ended_reason FROM calls \
+        "SELECT external_id, status, completion, ended_reason, erasure_id IS NOT NULL FROM calls \
          WHERE org_id = ?1 AND source_id = ?2 AND external_id IN ({})",
         places.join(", ")
     );
@@ -199,6 +201,7 @@ async fn known_calls(
             let completion = Completion::from_number(row.get()?);
             let was_given_up = row.get::<Option<String>>()?.as_deref() == Some(NO_FINAL_EVENT);
             let known = match completion {
+                _ if row.get::<bool>()? => Known::Complete,
                 _ if !status.is_final() || was_given_up => Known::Open,
                 Completion::Wait => Known::Over,
                 Completion::Now | Completion::No => Known::Complete,

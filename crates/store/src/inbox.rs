@@ -186,6 +186,9 @@ pub(crate) async fn insert(
         Reading::Read { event, external_id, .. } => (Some(event), external_id.as_ref()),
         Reading::Unreadable(_) | Reading::Rejected(_) => (None, None),
     };
+    if received.is_of_erased {
+        return insert_emptied(tx, org, source, message, received).await;
+    }
     let drop_body = received.outcome == Outcome::Rejected && message.body.len() > REJECTED_BODY_BYTES;
     let body: &[u8] = if drop_body { &[] } else { &message.body };
     tx.execute(
@@ -211,6 +214,59 @@ pub(crate) async fn insert(
     .map(drop)
 }
 
+/// Lets a message pass that says nothing to us. Its body may still tell of a person, so that one about an erased call
+/// is not kept either.
+pub(crate) async fn pass(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    source: SourceId,
+    external_id: Option<&str>,
+) -> Result<Received> {
+    let Some(external_id) = external_id else { return Ok(Received::ignored()) };
+    let sql = "SELECT id FROM calls WHERE source_id = ?1 AND external_id = ?2 AND org_id = ?3 \
+               AND erasure_id IS NOT NULL";
+    let erased = tx.first(sql, params![source, external_id, org], |row| row.get()).await?;
+    Ok(erased.map_or_else(Received::ignored, |call| Received::of_erased(Some(call))))
+}
+
+/// Notes that a message came about a call whose person was erased.
+async fn insert_emptied(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    source: SourceId,
+    message: &Incoming,
+    received: &Received,
+) -> Result<()> {
+    let event = match &message.reading {
+        Reading::Read { event, .. } => Some(event),
+        Reading::Unreadable(_) | Reading::Rejected(_) => None,
+    };
+    let (outcome, nothing): (_, &[u8]) = (received.outcome.as_str(), &[]);
+    // Also where it speaks of other calls too: its body holds what it says of the erased one.
+    let sql = "INSERT INTO inbox (id, org_id, source_id, received_at, event, outcome, reason, call_id, headers, body, \
+                                  fingerprint, erasure_id) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '[]', ?9, ?9, \
+                      coalesce((SELECT erasure_id FROM calls WHERE id = ?8 AND org_id = ?2), ?1))";
+    let (at, reason) = (message.received_at, &received.reason);
+    let values = params![message.id, org, source, at, event, outcome, reason, received.call_id, nothing];
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// Empties a message that turned out to speak of a call whose person was erased.
+pub(crate) async fn empty(tx: &mut Tx<'_>, org: OrgId, id: InboxId, call: Option<CallId>) -> Result<()> {
+    let nothing: &[u8] = &[];
+    let sql = "UPDATE inbox SET headers = '[]', body = ?3, fingerprint = ?3, \
+                   erasure_id = coalesce((SELECT erasure_id FROM calls WHERE id = ?4 AND org_id = ?2), ?1) \
+               WHERE id = ?1 AND org_id = ?2";
+    tx.execute(sql, params![id, org, nothing, call]).await.map(drop)
+}
+
+/// Whether a message was emptied, because the person that it tells of was erased.
+pub(crate) async fn is_emptied(tx: &mut Tx<'_>, org: OrgId, id: InboxId) -> Result<bool> {
+    let sql = "SELECT 1 FROM inbox WHERE id = ?1 AND org_id = ?2 AND erasure_id IS NOT NULL";
+    Ok(tx.first(sql, params![id, org], |_| Ok(())).await?.is_some())
+}
+
 /// Forgets the oldest of many rejected messages.
 pub(crate) async fn prune_rejected(tx: &mut Tx<'_>, org: OrgId, source: SourceId) -> Result<()> {
     let sql = "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE org_id = ?1 AND source_id = ?2 \
@@ -221,7 +277,7 @@ pub(crate) async fn prune_rejected(tx: &mut Tx<'_>, org: OrgId, source: SourceId
 const SUMMARY: &str =
     "id, received_at, event, external_id, outcome, reason, call_id, CAST(length(body) AS BIGINT)";
 
-fn read_summary(row: &mut Cells<'_>) -> Result<MessageSummary> {
+pub(crate) fn read_summary(row: &mut Cells<'_>) -> Result<MessageSummary> {
     Ok(MessageSummary {
         id: row.get()?,
         received_at: row.get()?,
@@ -236,7 +292,7 @@ fn read_summary(row: &mut Cells<'_>) -> Result<MessageSummary> {
 }
 
 /// The beginning of a query for summaries, with more cells behind theirs.
-fn select_summary(more: &str) -> String {
+pub(crate) fn select_summary(more: &str) -> String {
     format!("SELECT {SUMMARY}, {}{more} FROM inbox {}", answers::SUMMARY, answers::JOIN)
 }
 

@@ -27,10 +27,10 @@ pub struct ListLeads {
     pub phone: Option<Phone>,
 }
 
-const COLUMNS: &str = "id, call_id, contact_id, name, phone, email, intent, urgency, summary, status, notes, \
+pub(crate) const COLUMNS: &str = "id, call_id, contact_id, name, phone, email, intent, urgency, summary, status, notes, \
                        created_at, updated_at";
 
-fn read(row: &mut Cells<'_>) -> Result<Lead> {
+pub(crate) fn read(row: &mut Cells<'_>) -> Result<Lead> {
     Ok(Lead {
         id: row.get()?,
         call_id: row.get()?,

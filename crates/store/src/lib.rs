@@ -16,13 +16,16 @@ mod deliveries;
 mod delivery_log;
 mod dialect;
 mod endpoints;
+mod erase;
 mod error;
 mod event_log;
 mod events;
+mod export;
 mod forwards;
 mod gaps;
 mod held;
 mod idempotency;
+mod import;
 mod inbox;
 mod json;
 mod keys;
@@ -31,6 +34,7 @@ mod list;
 mod migrate;
 pub mod outbox;
 mod postgres;
+mod received;
 mod recent;
 mod recording_notes;
 mod recording_objects;
@@ -64,7 +68,7 @@ use model::{Clock, IdGen, OrgId, RecordingLinks, SourceId};
 use tokio::sync::Notify;
 
 pub use crate::{
-    accept::{Decision, OrgSettings, Received, Rules, Screening, Situation, Written},
+    accept::{Decision, OrgSettings, Rules, Screening, Situation, Written},
     admin::Organization,
     answers::{AnswerSummary, AnsweredBy, KeptAnswer},
     appointments::{AppointmentChange, ListAppointments},
@@ -75,19 +79,26 @@ pub use crate::{
     deliveries::{Attempt, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
+    erase::{Compaction, Erased, Erasure, ErasureState, ErasureStep},
     error::{Error, Result},
     event_log::{ListEvents, LoggedEvent, Missed},
     events::NewEvent,
+    export::{Export, ExportFilter, ExportKind},
     forwards::{Original, SOURCE_MESSAGE, via_mark},
     gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},
     held::HeldChoice,
     idempotency::Idempotency,
+    import::{
+        BookingKeys, ImportAssistant, ImportCall, ImportCounts, ImportKind, ImportPage, ImportProgress,
+        ImportRecord,
+    },
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
     keys::{KeyRecord, NewKey},
     leads::{LeadChange, ListLeads},
     list::{Listed, Placed},
     outbox::Outbox,
+    received::Received,
     recording_queue::{Fetch, Fetched},
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, StoredObject},
     reprocess::{MessageRange, Reread},

@@ -1,6 +1,6 @@
 //! What all lists have in common: newest first, a page at a time, from the record clock's stamps.
 
-use model::{Cursor, OrgId, Page, Place, PlacedPage};
+use model::{Cursor, OrgId, Page, Place, PlacedPage, Stamp, Time};
 
 use crate::value::Value;
 
@@ -57,6 +57,20 @@ impl<'a> ListQuery<'a> {
             query.add(&format!("{time} > "), since.into());
         }
         query
+    }
+
+    /// Of a table with `org_id` and `created_at`, for a walk through all of it from the oldest record to the newest:
+    /// those behind a place and up to a stamp.
+    pub(crate) fn walk(select: &str, org: OrgId, after: Time, until: Stamp) -> Self {
+        let sql = format!("{select} WHERE org_id = ?1 AND created_at > ?2 AND created_at <= ?3");
+        Self { sql, params: vec![org.into(), after.into(), until.into()] }
+    }
+
+    /// The end of [`ListQuery::walk`].
+    pub(crate) fn finish_walk(mut self, limit: u32) -> (String, Vec<Value<'a>>) {
+        self.params.push(Value::Int(i64::from(limit)));
+        self.sql.push_str(&format!(" ORDER BY created_at LIMIT ?{}", self.params.len()));
+        (self.sql, self.params)
     }
 
     /// Where a condition without a parameter holds.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{CallId, OrgId, RecordingSettings, SourceId, Time, Variant};
+use model::{CallId, OrgId, RecordingSettings, SourceId, Stamp, Time, Variant};
 
 use crate::{
     OrgStore, Result, Store,
@@ -186,19 +186,47 @@ async fn delete(
     stamps: &mut Stamps,
 ) -> Result<()> {
     for (call, variant) in which {
-        let own = params![*call, variant.as_str(), org];
-        let sql = "SELECT object_key FROM recordings WHERE call_id = ?1 AND variant = ?2 AND org_id = ?3";
-        let key = tx.first(sql, own, |row| row.get::<Option<String>>()).await?.flatten();
-        if let Some(key) = key {
-            doom(tx, &key, now).await?;
-        }
-        // The address may hold a signature, and leads to what was to be deleted: it goes too.
-        let sql = "UPDATE recordings SET state = 'deleted', url = NULL, due_at = NULL, lease_owner = NULL, \
-                       lease_until = NULL, error = NULL, object_key = NULL, stored_at = NULL, updated_at = ?4 \
-                   WHERE call_id = ?1 AND variant = ?2 AND org_id = ?3";
-        tx.execute(sql, params![*call, variant.as_str(), org, now]).await?;
+        delete_one(tx, org, (*call, *variant), now).await?;
         let stamp = stamps.next(tx).await?;
         tell_call(tx, (org, *call), stamp).await?;
     }
     Ok(())
+}
+
+/// Deletes the recordings of a call whose person is erased, as [`delete`] does, and what was said of those that are
+/// deleted already. Returns how many there were.
+pub(crate) async fn delete_of_call(
+    tx: &mut Tx<'_>,
+    (org, call): (OrgId, CallId),
+    now: Time,
+    stamp: Stamp,
+) -> Result<usize> {
+    let sql = "SELECT variant FROM recordings WHERE call_id = ?1 AND org_id = ?2";
+    let variants = tx.query(sql, params![call, org], |row| row.word("variant", Variant::parse)).await?;
+    for variant in &variants {
+        delete_one(tx, org, (call, *variant), now).await?;
+    }
+    if !variants.is_empty() {
+        tell_call(tx, (org, call), stamp).await?;
+    }
+    Ok(variants.len())
+}
+
+async fn delete_one(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    (call, variant): (CallId, Variant),
+    now: Time,
+) -> Result<()> {
+    let own = params![call, variant.as_str(), org];
+    let sql = "SELECT object_key FROM recordings WHERE call_id = ?1 AND variant = ?2 AND org_id = ?3";
+    let key = tx.first(sql, own, |row| row.get::<Option<String>>()).await?.flatten();
+    if let Some(key) = key {
+        doom(tx, &key, now).await?;
+    }
+    // The address may hold a signature, and leads to what was to be deleted: it goes too.
+    let sql = "UPDATE recordings SET state = 'deleted', url = NULL, due_at = NULL, lease_owner = NULL, \
+                   lease_until = NULL, error = NULL, object_key = NULL, stored_at = NULL, updated_at = ?4 \
+               WHERE call_id = ?1 AND variant = ?2 AND org_id = ?3";
+    tx.execute(sql, params![call, variant.as_str(), org, now]).await.map(drop)
 }

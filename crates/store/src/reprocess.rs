@@ -8,7 +8,7 @@ use model::{InboxId, OrgId, Place, SourceId, Time};
 use crate::{
     OrgStore, Outcome, Reading, Received, Result, Rules, Source,
     accept::{Context, Origin, apply_or_undo},
-    calls,
+    calls, inbox,
     stamps::Stamps,
     tx::Tx,
     value::{Value, params},
@@ -78,6 +78,7 @@ async fn find(tx: &mut Tx<'_>, org: OrgId, range: &MessageRange) -> Result<Vec<P
         None => sql.push_str("<> 'rejected'"),
     }
     let mut params: Vec<Value<'_>> = vec![org.into(), range.source.into()];
+    sql.push_str(" AND erasure_id IS NULL");
     if let Some(Place { at, id }) = range.after {
         sql.push_str(" AND (received_at, id) > (?3, ?4)");
         params.extend_from_slice(params![at, id]);
@@ -93,6 +94,9 @@ async fn find(tx: &mut Tx<'_>, org: OrgId, range: &MessageRange) -> Result<Vec<P
 }
 
 async fn reapply(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &Reread) -> Result<Received> {
+    if inbox::is_emptied(tx, context.org, message.id).await? {
+        return Ok(Received::of_erased(None));
+    }
     let mut received = match &message.reading {
         Reading::Rejected(reason) => Received::nothing(Outcome::Rejected, reason.clone()),
         Reading::Unreadable(reason) => Received::nothing(Outcome::Failed, reason.clone()),
@@ -103,13 +107,16 @@ async fn reapply(tx: &mut Tx<'_>, context: &Context, origin: Origin, message: &R
                 let call = calls::by_external_id(tx, context.org, origin.source, id).await?;
                 apply_or_undo(tx, context, origin, ((first, rest), None), call, &mut stamps).await?
             }
-            None => Received { outcome: Outcome::Ignored, reason: None, call_id: None },
+            None => Received::ignored(),
         },
     };
     if received.reason.is_none() {
         received.reason.clone_from(&message.note);
     }
     conclude(tx, context.org, origin.source, message, &received).await?;
+    if received.is_of_erased {
+        inbox::empty(tx, context.org, message.id, received.call_id).await?;
+    }
     Ok(received)
 }
 

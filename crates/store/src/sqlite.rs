@@ -3,11 +3,12 @@
 mod checkpoint;
 mod generation;
 mod reader;
+mod scrub;
 mod writer;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::Duration,
@@ -24,6 +25,7 @@ use self::{
     writer::{Answered, Job, Writing},
 };
 use crate::{
+    Compaction,
     error::{Error, Result},
     outbox::Outbox,
     tx::{Care, Tx, Work, drive},
@@ -39,6 +41,7 @@ pub(crate) struct Sqlite {
     /// What the reader threads read with, and bounded reads on the thread that asks.
     connections: Vec<Reader>,
     generations: Option<Generations>,
+    path: PathBuf,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -57,7 +60,8 @@ impl Sqlite {
                 }
             })?;
         }
-        Ok(Self { writer, readers: reads, connections, generations: Generations::open(path) })
+        let (generations, path) = (Generations::open(path), path.to_owned());
+        Ok(Self { writer, readers: reads, connections, generations, path })
     }
 
     /// The state that the database is in: while it is the same, whatever was read in it is still so.
@@ -125,6 +129,18 @@ impl Sqlite {
     {
         let run = move |tx: &mut Tx<'_>| drive(operation(tx));
         self.hand_over(Writing::repeatable(run, outbox)).await
+    }
+
+    /// Clears the free places of the file and the write-ahead log of what was deleted. A sentence where that could not
+    /// be done.
+    pub(crate) async fn scrub(&self, compaction: Compaction) -> Result<Option<&'static str>> {
+        let (path, readers) = (self.path.clone(), self.connections.clone());
+        let (answer, answered) = oneshot::channel();
+        thread::Builder::new().name("store-scrub".into()).spawn(move || {
+            // Nobody waits any more where the request was given up.
+            let _ = answer.send(scrub::scrub(&path, &readers, compaction));
+        })?;
+        answered.await.map_err(|_| Error::Dropped)?
     }
 
     async fn hand_over<T, F>(&self, (writing, answered): (Writing<T, F>, Answered<T>)) -> Result<T>

@@ -29,8 +29,8 @@ pub struct OpenCall {
     pub started_at: Option<Time>,
 }
 
-/// As the index over the few of them has it.
-const IS_OPEN: &str = "status IN ('in-progress', 'forwarding')";
+/// As the index over the few of them has it. A call whose person was erased stays as it is.
+const IS_OPEN: &str = "status IN ('in-progress', 'forwarding') AND erasure_id IS NULL";
 
 impl Store {
     /// Calls that are not over and that we heard of before a time, the oldest first.

@@ -147,6 +147,33 @@ impl<'c> Tx<'c> {
         seq.ok_or(Error::Stored { what: "row", why: "was not given a number".into() })
     }
 
+    /// From here on the embedded database overwrites what it deletes, instead of leaving it in a free place of its
+    /// file. That costs, so only an erasure asks for it.
+    pub(crate) async fn overwrite_deleted(&mut self) -> Result<()> {
+        if let Connection::Sqlite(connection) = &mut self.connection {
+            connection.pragma_update(None, "secure_delete", true)?;
+        }
+        Ok(())
+    }
+
+    /// The end of [`Tx::overwrite_deleted`].
+    pub(crate) async fn leave_deleted(&mut self) -> Result<()> {
+        if let Connection::Sqlite(connection) = &mut self.connection {
+            connection.pragma_update(None, "secure_delete", false)?;
+        }
+        Ok(())
+    }
+
+    /// Merges parts of the embedded full-text index, about so many pages of it, and tells whether there was something
+    /// to merge. PostgreSQL's has no words that were replaced.
+    pub(crate) async fn merge_words(&mut self, pages: i64) -> Result<bool> {
+        let Connection::Sqlite(connection) = &mut self.connection else { return Ok(false) };
+        let before = connection.total_changes();
+        let sql = "INSERT INTO call_search (call_search, rank) VALUES ('merge', ?1)";
+        connection.prepare_cached(sql)?.execute([pages])?;
+        Ok(connection.total_changes() - before >= 2)
+    }
+
     /// Runs a statement and tells how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64> {
         let sql = self.dialect().translate(sql);

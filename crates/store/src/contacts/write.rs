@@ -206,7 +206,7 @@ async fn overwrite(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Result<()>
 }
 
 /// Writes a contact's further numbers, over those that were there.
-async fn put_numbers(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Result<()> {
+pub(crate) async fn put_numbers(tx: &mut Tx<'_>, org: OrgId, contact: &Contact) -> Result<()> {
     let sql = "DELETE FROM contact_phones WHERE contact_id = ?1 AND org_id = ?2";
     tx.execute(sql, params![contact.id, org]).await?;
     for phone in &contact.other_phones {

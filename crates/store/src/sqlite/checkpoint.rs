@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -90,6 +91,19 @@ fn checkpoint(connection: &Connection) -> i64 {
         tracing::warn!(%error, "the write-ahead log could not be moved into the database; trying again later");
         0
     })
+}
+
+/// How long readers of another process are waited for where the log is to be emptied: ours wait meanwhile.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Moves everything and empties the log, so that nothing of what was deleted is left in it. Returns whether it could:
+/// another process may be reading.
+pub(super) fn empty_log(connection: &Connection, readers: &[Reader]) -> Result<bool> {
+    connection.busy_timeout(BUSY)?;
+    let mut held: Vec<_> = readers.iter().map(Reader::lock).collect();
+    held.iter_mut().for_each(|reader| reader.let_go());
+    let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
+    Ok(!is_busy)
 }
 
 #[cfg(test)]

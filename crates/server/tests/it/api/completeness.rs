@@ -151,6 +151,17 @@ fn what_webhooks_told_is_no_gap_and_a_call_without_its_end_is_one() {
         assert_eq!(receiver.take_events(), ["call.completed", "lead.created"]);
         app.tick(QUARTER).await;
         let gaps = all(&client, &format!("{source}/gaps")).await;
+        let exported = client.get("/v1/export/gaps").await;
+        let exported = String::from_utf8(exported.bytes).expect("UTF-8");
+        let mut lines: Vec<Value> =
+            exported.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        for line in &mut lines {
+            let fields = line.as_object_mut().expect("an object");
+            let fields: Vec<_> = [fields.shift_remove("type"), fields.shift_remove("source_id")].into();
+            assert_eq!(fields[0], Some(json!("gap")));
+        }
+        lines.reverse();
+        assert_eq!(lines, gaps, "an export has them as the API shows them");
         let mut gaps: Vec<_> =
             gaps.iter().map(|gap| format!("{} {}", gap["external_id"], gap["missing"])).collect();
         gaps.sort();

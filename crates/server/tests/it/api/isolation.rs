@@ -17,6 +17,8 @@ enum Row {
     Change(&'static str, fn() -> Value),
     /// A list: another organization's records are not in it.
     List,
+    /// An export: another organization's records are not in it.
+    Export,
     /// It writes: what is written is the caller's own, even with another organization's names for things.
     Write(fn() -> Value),
     /// It answers from what it is sent and reads no records.
@@ -45,6 +47,8 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("PATCH /v1/contacts/{id}", Row::Change("contacts", || json!({"name": "Mine"}))),
         ("DELETE /v1/contacts/{id}", Row::Record("contacts")),
         ("POST /v1/contacts/{id}/merge", Row::Change("contacts", || json!({"from": NOBODY_S}))),
+        ("POST /v1/contacts/{id}/erase", Row::Record("contacts")),
+        ("GET /v1/erasures/{id}", Row::Record("erasures")),
         ("GET /v1/leads", Row::List),
         ("POST /v1/leads", Row::Write(same_number)),
         ("GET /v1/leads/{id}", Row::Record("leads")),
@@ -105,6 +109,17 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("POST /v1/sources/{id}/imports/{import_id}/resume", Row::Record("sources")),
         ("GET /v1/sources/{id}/gaps", Row::Record("sources")),
         ("GET /v1/sources/{id}/reconciler", Row::Record("sources")),
+        ("GET /v1/export/calls", Row::Export),
+        ("GET /v1/export/contacts", Row::Export),
+        ("GET /v1/export/leads", Row::Export),
+        ("GET /v1/export/appointments", Row::Export),
+        ("GET /v1/export/assistants", Row::Export),
+        ("GET /v1/export/events", Row::Export),
+        ("GET /v1/export/sources", Row::Export),
+        ("GET /v1/export/messages", Row::Export),
+        ("GET /v1/export/blocked-numbers", Row::Export),
+        ("GET /v1/export/webhooks", Row::Export),
+        ("GET /v1/export/gaps", Row::Export),
         ("POST /ingest/{platform}/{source_id}", Row::Open),
         ("POST /ingest/{platform}/{source_id}/{secret}", Row::Open),
         ("GET /healthz", Row::Open),
@@ -131,8 +146,15 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     let org = app.org(name).await;
     let source = org.source(Platform::Vapi).await;
     org.endpoint(&Receiver::start().await.url("/")).await;
-    source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
     let client = app.key(&org);
+    client
+        .write_call(
+            json!({"external_id": "forgotten", "caller_phone": "+14155550149", "status": "completed"}),
+        )
+        .await;
+    let person = client.data("/v1/contacts").await[0]["id"].as_str().expect("an id").to_owned();
+    let erasure = client.post(&format!("/v1/contacts/{person}/erase"), &json!({})).await.json();
+    source.accept(app, &report("theirs", json!("+14155550142"), booking())).await;
     client.write_call(json!({"external_id": "theirs", "summary": "Written"})).await;
     let mut ids = BTreeMap::new();
     client.made("/v1/contacts", json!({"phone": "+14155550198"})).await;
@@ -159,6 +181,7 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     let Ok(Written::Done { data, .. }) = import else { panic!("an import") };
     ids.insert("imports", data);
     app.reconciler.wake();
+    ids.insert("erasures", erasure["data"]["id"].as_str().expect("an erasure").to_owned());
     (org, ids)
 }
 
@@ -207,7 +230,7 @@ fn no_operation_answers_without_a_good_key() {
         }
         assert_eq!(
             app.key(&org).data("/v1/calls").await.as_array().map(Vec::len),
-            Some(2),
+            Some(3),
             "and nothing was written"
         );
     });
@@ -251,6 +274,10 @@ fn no_operation_shows_or_changes_another_organization_s_records() {
                             assert_eq!(answer.json()["data"], json!([]), "{name}{filter}");
                         }
                     }
+                }
+                Row::Export => {
+                    let answer = client.get(&path).await;
+                    assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, 0), "{name}");
                 }
                 Row::Write(body) => {
                     let answer = client.post(&path, &body()).await;

@@ -52,11 +52,19 @@ fn every_operation_names_the_scope_that_it_needs() {
     read: GET /v1/calls/{id}/recording
     read: GET /v1/contacts
     read: GET /v1/contacts/{id}
+    read: GET /v1/erasures/{id}
     read: GET /v1/event-types
     read: GET /v1/event-types/{type}
     read: GET /v1/event-types/{type}/samples
     read: GET /v1/events
     read: GET /v1/events/stream
+    read: GET /v1/export/appointments
+    read: GET /v1/export/assistants
+    read: GET /v1/export/blocked-numbers
+    read: GET /v1/export/calls
+    read: GET /v1/export/contacts
+    read: GET /v1/export/events
+    read: GET /v1/export/leads
     read: GET /v1/leads
     read: GET /v1/leads/{id}
     records:write: DELETE /v1/appointments/{id}
@@ -69,8 +77,12 @@ fn every_operation_names_the_scope_that_it_needs() {
     records:write: POST /v1/appointments
     records:write: POST /v1/blocked-numbers
     records:write: POST /v1/contacts
+    records:write: POST /v1/contacts/{id}/erase
     records:write: POST /v1/contacts/{id}/merge
     records:write: POST /v1/leads
+    sources:read: GET /v1/export/gaps
+    sources:read: GET /v1/export/messages
+    sources:read: GET /v1/export/sources
     sources:read: GET /v1/sources
     sources:read: GET /v1/sources/{id}
     sources:read: GET /v1/sources/{id}/events
@@ -92,6 +104,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     sources:write: POST /v1/sources/{id}/rotate-secret
     webhooks:read: GET /v1/deliveries
     webhooks:read: GET /v1/deliveries/{id}
+    webhooks:read: GET /v1/export/webhooks
     webhooks:read: GET /v1/webhooks
     webhooks:read: GET /v1/webhooks/{id}
     webhooks:read: GET /v1/webhooks/{id}/missed

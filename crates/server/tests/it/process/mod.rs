@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod drain;
 mod platforms;
+mod portability;
 mod receiver;
 mod recordings;
 mod retries;

@@ -16,7 +16,8 @@ use model::{
 use reconcile::Reconciler;
 use serde_json::Value;
 use store::{
-    DeliveryState, Endpoint, ListDeliveries, NewEndpoint, NewKey, NewSource, OrgStore, Recordings, Store,
+    DatabaseUrl, DeliveryState, Endpoint, ListDeliveries, NewEndpoint, NewKey, NewSource, OrgStore,
+    Recordings, Store,
 };
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
@@ -164,6 +165,16 @@ impl TestApp {
         Self::run(self.world.clone(), self.clock.clone(), self.config.clone(), None).await
     }
 
+    /// Another installation: a database of its own of the same kind, and the same time.
+    pub(crate) async fn beside(&self) -> Self {
+        let kind = if self.file().is_some() { Kind::Sqlite } else { Kind::Postgres };
+        let database = Database::create(kind).await;
+        let config = Config { database_url: Some(database.url()), ..self.config.clone() };
+        let ids = Arc::new(CountedIds::behind(1 << 32));
+        let world = World { clock: self.clock.clone(), ids };
+        Self::run(world, self.clock.clone(), config, Some(database)).await
+    }
+
     /// The store as a process finds it whose clock is ahead: what waits for this one's clock is due there.
     pub(crate) async fn store_ahead(&self, by: Duration) -> Store {
         let clock = Arc::new(ManualClock::new(self.now() + by));
@@ -199,6 +210,19 @@ impl TestApp {
     /// A client without a key.
     pub(crate) fn anon(&self) -> Client<'_> {
         Client::new(self, None)
+    }
+
+    /// The database's file, where it is one.
+    pub(crate) fn file(&self) -> Option<std::path::PathBuf> {
+        match self.config.database_url().expect("an address") {
+            DatabaseUrl::Sqlite(path) => Some(path),
+            DatabaseUrl::Postgres(_) => None,
+        }
+    }
+
+    /// The database's address.
+    pub(crate) fn database_url(&self) -> String {
+        self.config.database_url.clone().expect("an address")
     }
 
     pub(crate) fn now(&self) -> Time {

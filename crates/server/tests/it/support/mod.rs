@@ -4,6 +4,7 @@
 mod app;
 mod client;
 mod database;
+mod dump;
 mod platform;
 mod receiver;
 mod standin;
