@@ -27,6 +27,11 @@ pub trait History: Send + Sync {
     /// Asks for the calls of a window, or with the token of the page before for the next ones.
     fn list(&self, key: &str, window: Window, page: Option<&str>) -> Ask;
 
+    /// The headers that prove to its API who asks, by name and value: every question has them.
+    fn credentials(&self, key: &str) -> Vec<(&'static str, String)> {
+        self.list(key, Window { since: Time::from_micros(0), until: Time::from_micros(0) }, None).headers
+    }
+
     /// Reads a page. `page` is the token that it was asked for with.
     fn page(&self, window: Window, page: Option<&str>, body: &[u8]) -> Result<Page, Unreadable>;
 

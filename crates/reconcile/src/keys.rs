@@ -58,22 +58,17 @@ impl Keys {
                 return Err(wrong("platform_api_url", "must end with its path, without ? and #".into()));
             }
         }
-        let sealed = self.sealer.seal(key, &record(source))?;
+        let sealed = self.sealer.seal(key, &seal::platform_key(source))?;
         Ok(SealedKey { sealed, last4: last4(key), api_url })
     }
 
     /// Opens a source's key.
     pub(crate) fn open(&self, source: SourceId, key: &PlatformKey) -> Result<String, seal::Error> {
-        self.sealer.open(&key.sealed, &record(source))
+        self.sealer.open(&key.sealed, &seal::platform_key(source))
     }
 
     /// The private places that may be asked.
     pub(crate) fn allow(&self) -> &AllowList {
         &self.allow
     }
-}
-
-/// What a key is bound to: that it is such a key, and its source.
-fn record(source: SourceId) -> Vec<u8> {
-    [b"source_keys", source.uuid().as_bytes().as_slice()].concat()
 }

@@ -11,9 +11,11 @@ use delivery::{
 };
 use http::{HeaderMap, HeaderValue, header};
 use model::Platform;
-use store::{Fetch, StoredObject};
+use seal::Sealer;
+use store::{Fetch, Store, StoredObject};
 
 use crate::{
+    account::Account,
     schedule::Kind,
     sniff::{LOOKED_AT, sniff},
     vault::{Upload, Vault, VaultError},
@@ -37,6 +39,8 @@ pub struct Limits {
 /// What a try needs.
 #[derive(Clone)]
 pub(crate) struct Means {
+    pub(crate) store: Store,
+    pub(crate) sealer: Sealer,
     pub(crate) client: Client,
     pub(crate) allow: Arc<AllowList>,
     pub(crate) vault: Vault,
@@ -54,7 +58,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(kind: Kind, words: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, words: impl Into<String>) -> Self {
         Self { kind, words: words.into(), retry_after: None }
     }
 }
@@ -87,6 +91,7 @@ pub(crate) async fn fetch(fetch: &Fetch, means: &Means) -> Result<StoredObject, 
 }
 
 async fn follow(fetch: &Fetch, means: &Means) -> Result<StoredObject, Failure> {
+    let account = Account::of(fetch, means).await?;
     let mut url = fetch.url.clone();
     for _ in 0..=REDIRECTS {
         // Each hop is looked at as if a person had typed it.
@@ -95,7 +100,11 @@ async fn follow(fetch: &Fetch, means: &Means) -> Result<StoredObject, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         headers.insert(header::ACCEPT, HeaderValue::from_static("audio/*, video/*;q=0.8, */*;q=0.1"));
-        if let Some(credentials) = credentials(fetch, &target) {
+        let shown = account.as_ref().map_or(&[][..], |account| account.headers_for(&target));
+        headers.extend(shown.iter().cloned());
+        if shown.is_empty()
+            && let Some(credentials) = credentials(fetch, &target)
+        {
             headers.insert(header::AUTHORIZATION, credentials);
         }
         let download = means.client.get(&target, headers).await?;
@@ -107,17 +116,18 @@ async fn follow(fetch: &Fetch, means: &Means) -> Result<StoredObject, Failure> {
                     || Failure::new(Kind::NotSound, "the platform redirects, and does not say where to");
                 url = next.ok_or_else(unclear)?.into();
             }
+            status @ (401 | 403) if !shown.is_empty() => {
+                let words = format!("the platform refuses the source's API key: it answered {status}");
+                return Err(Failure::new(Kind::Refused, words));
+            }
             status => return Err(refusal(status, &download)),
         }
     }
     Err(Failure::new(Kind::NotSound, format!("the platform redirects more than {REDIRECTS} times")))
 }
 
-/// What the platform wants to see before it gives a recording out. Goes to the platform's own hosts and nowhere else,
-/// wherever a message says that a recording is, and whatever redirects there are.
-///
-/// Vapi and ElevenLabs want the account's API key. A source may have one, sealed, but only `reconcile` can open it; so of
-/// theirs only what is public or signed can be fetched.
+/// What the platform wants to see before it gives a recording out, where the source has no key of its API. Goes to the
+/// platform's own hosts and nowhere else, wherever a message says that a recording is, and whatever redirects there are.
 fn credentials(fetch: &Fetch, target: &Target) -> Option<HeaderValue> {
     match fetch.platform {
         Platform::Twilio => twilio(fetch, target),

@@ -9,6 +9,7 @@ use std::{
 
 use delivery::{client::Client, guard::AllowList};
 use model::{Clock, IdGen, RecordingState, Time};
+use seal::Sealer;
 use store::{Fetch, Fetched, Store};
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
@@ -61,11 +62,12 @@ impl Keeper {
     pub fn new(
         store: Store,
         (clock, ids): (Arc<dyn Clock>, Arc<dyn IdGen>),
-        client: Client,
+        (client, sealer): (Client, Sealer),
         vault: Vault,
         options: Options,
     ) -> Self {
-        let means = Means { client, allow: options.allow.clone(), vault, limits: options.limits };
+        let allow = options.allow.clone();
+        let means = Means { store: store.clone(), sealer, client, allow, vault, limits: options.limits };
         Self(Arc::new(Inner { store, clock, ids, means, options, owner: OnceLock::new() }))
     }
 

@@ -3,6 +3,7 @@
 //! What is to be fetched, and what is kept, stands in the database ([`store`]); here is who does it ([`Keeper`]), where
 //! the sound goes ([`Vault`]), and how one tells sound from an error page ([`sniff`]).
 
+mod account;
 mod fetch;
 mod keeper;
 mod schedule;

@@ -17,7 +17,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use model::IdGen;
+use model::{IdGen, SourceId};
 
 /// The setting that holds the key; every refusal names it.
 pub const SETTING: &str = "secret_key";
@@ -28,6 +28,11 @@ const NONCE_BYTES: usize = 24;
 
 /// The first byte of what is sealed: which way it was sealed.
 const VERSION: u8 = 1;
+
+/// The record that the key of a source's platform is sealed to: that it is such a key, and its source.
+pub fn platform_key(source: SourceId) -> Vec<u8> {
+    [b"source_keys", source.uuid().as_bytes().as_slice()].concat()
+}
 
 /// Seals secrets and opens them again.
 #[derive(Clone)]

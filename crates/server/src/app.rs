@@ -88,7 +88,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     let keeper = Keeper::new(
         store.clone(),
         (clock.clone(), ids.clone()),
-        client.clone(),
+        (client.clone(), config.sealer(ids.clone())?),
         vault.clone(),
         keeping(config, allow.clone()),
     );

@@ -1,0 +1,94 @@
+//! The key of a platform's API that a source has, for recordings that the API gives out to its account alone.
+
+use connectors::History;
+use delivery::guard::Target;
+use http::{HeaderName, HeaderValue};
+use store::Fetch;
+use url::Url;
+
+use crate::{
+    fetch::{Failure, Means},
+    schedule::Kind,
+};
+
+/// The headers that prove who asks, and where they may go.
+pub(crate) struct Account {
+    api: Url,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Account {
+    /// The account of a recording's source. `None` where the source has no key.
+    pub(crate) async fn of(fetch: &Fetch, means: &Means) -> Result<Option<Self>, Failure> {
+        let unusable = |words: &str| Failure::new(Kind::Passing, words);
+        let history = connectors::connector(fetch.platform).and_then(|connector| connector.history());
+        let Some(history) = history else { return Ok(None) };
+        let key = means.store.org(fetch.org).platform_key(fetch.source).await.map_err(|error| {
+            tracing::error!(%error, "the key of a source could not be read");
+            unusable("the source's API key could not be read: see this server's log")
+        })?;
+        let Some(key) = key else { return Ok(None) };
+        let opened = means
+            .sealer
+            .open(&key.sealed, &seal::platform_key(fetch.source))
+            .map_err(|error| unusable(&format!("the source's API key cannot be opened: {error}")))?;
+        let address = key.api_url.unwrap_or_else(|| history.address().to_owned());
+        Ok(Self::new(history, &address, &opened))
+    }
+
+    fn new(history: &dyn History, address: &str, key: &str) -> Option<Self> {
+        let header = |(name, value): (&'static str, String)| {
+            let mut value = HeaderValue::try_from(value).ok()?;
+            value.set_sensitive(true);
+            Some((HeaderName::from_static(name), value))
+        };
+        let headers = history.credentials(key).into_iter().map(header).collect::<Option<_>>()?;
+        Some(Self { api: Url::parse(address).ok()?, headers })
+    }
+
+    /// What goes to a place: everything to the API itself, by scheme, host and port, and nothing to anywhere else,
+    /// whatever a message or a redirect says.
+    pub(crate) fn headers_for(&self, target: &Target) -> &[(HeaderName, HeaderValue)] {
+        if target.url().origin() == self.api.origin() { &self.headers } else { &[] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use delivery::guard::AllowList;
+    use model::Platform;
+
+    use super::*;
+
+    #[test]
+    fn a_key_goes_to_its_own_api_alone_in_the_header_that_the_platform_reads() {
+        let sent = |platform, address: Option<&str>, url: &str| {
+            let history = connectors::connector(platform).and_then(|connector| connector.history());
+            let history = history.expect("a platform with an API");
+            let key = if platform == Platform::Twilio { "AC5515550100:token" } else { "key" };
+            let account = Account::new(history, address.unwrap_or(history.address()), key).expect("headers");
+            let target = Target::parse(url, &AllowList::default()).expect("a target");
+            let headers = account.headers_for(&target).iter();
+            let text = |value: &HeaderValue| value.to_str().expect("text").to_owned();
+            headers.map(|(name, value)| format!("{name}: {}", text(value))).collect::<Vec<_>>()
+        };
+        for (platform, url, header) in [
+            (Platform::Vapi, "https://api.vapi.ai/call/1/mono-recording", "authorization: Bearer key"),
+            (Platform::ElevenLabs, "https://api.elevenlabs.io/v1/a/audio", "xi-api-key: key"),
+            (Platform::Bland, "https://api.bland.ai/v1/recordings/1", "authorization: key"),
+        ] {
+            assert_eq!(sent(platform, None, url), [header]);
+        }
+        for url in [
+            "https://storage.vapi.ai/1.wav",
+            "https://api.vapi.ai.example.com/1.wav",
+            "https://api.vapi.ai:8443/1.wav",
+            "https://example.com/api.vapi.ai/1.wav",
+        ] {
+            assert!(sent(Platform::Vapi, None, url).is_empty(), "{url}");
+        }
+        let own = Some("https://eu.example.com/base");
+        assert_eq!(sent(Platform::Vapi, own, "https://eu.example.com/1.wav").len(), 1);
+        assert!(sent(Platform::Vapi, own, "https://api.vapi.ai/1.wav").is_empty());
+    }
+}
