@@ -200,3 +200,30 @@ fn the_recording_of_a_call_that_webhooks_missed_is_fetched_like_any_other() {
         assert_eq!(client.get(&path_of(&only_call(&client).await)).await.bytes, sound);
     });
 }
+
+#[test]
+fn a_source_s_api_key_goes_to_its_platform_s_api_and_stops_at_a_redirect_to_another_place() {
+    on_both_with(fetching(), async |app| {
+        let (api, elsewhere) = (Storage::start().await, Storage::start().await);
+        let sound = wav(1, 1);
+        let file = elsewhere.put("/a.wav", [Item::sound(&sound)]);
+        let url = api.put("/a", [Item::status(401), Item::status(302).with("location", &file)]);
+        let org = app.org("Harbor Plumbing").await;
+        let source = org.source(Platform::Vapi).await;
+        let client = app.key(&org);
+        let key = json!({"platform_api_key": "the-key", "platform_api_url": api.url("")});
+        let changed = client.patch(&format!("/v1/sources/{}", source.source), &key).await;
+        assert_eq!(changed.status, 200, "{}", changed.shown());
+
+        source.accept(app, &recorded("c", json!({ "recordingUrl": url }))).await;
+        let id = only_call(&client).await["id"].as_str().expect("an id").parse().expect("an id");
+        let noted = org.records.list_recordings(Some(id), 1).await.expect("a read");
+        let error = noted[0].found.error.as_deref();
+        assert_eq!(error, Some("the platform refuses the source's API key: it answered 401"));
+
+        app.tick(Duration::from_secs(10)).await;
+        assert_eq!(client.get(&path_of(&only_call(&client).await)).await.bytes, sound);
+        assert_eq!(api.shown("/a"), Some(Some("Bearer the-key".to_owned())));
+        assert_eq!(elsewhere.shown("/a.wav"), Some(None), "asked for without the key");
+    });
+}

@@ -9,7 +9,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::State,
-    http::{StatusCode, Uri},
+    http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct Storage {
 struct Shelves {
     items: Mutex<HashMap<String, VecDeque<Item>>>,
     asked: Mutex<Vec<String>>,
+    shown: Mutex<HashMap<String, Option<String>>>,
 }
 
 /// What is given out at an address.
@@ -94,9 +95,16 @@ impl Storage {
         asked.sort();
         asked
     }
+
+    /// The `Authorization` that a path was last asked for with. `None` where it was not asked for.
+    pub(crate) fn shown(&self, path: &str) -> Option<Option<String>> {
+        self.shelves.shown.lock().expect("the notes").get(path).cloned()
+    }
 }
 
-async fn give(State(shelves): State<Arc<Shelves>>, uri: Uri) -> Response {
+async fn give(State(shelves): State<Arc<Shelves>>, uri: Uri, headers: HeaderMap) -> Response {
+    let shown = headers.get("authorization").map(|value| value.to_str().expect("text").to_owned());
+    shelves.shown.lock().expect("the notes").insert(uri.path().to_owned(), shown);
     shelves.asked.lock().expect("the notes").push(uri.path().to_owned());
     let item = {
         let mut items = shelves.items.lock().expect("the items");
