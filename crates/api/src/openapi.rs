@@ -6,7 +6,10 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use model::{
     DeliveryId, OrgId, Time,
-    event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
+    event::{
+        AppointmentBooked, AppointmentUpdated, CallCompleted, CallStarted, CallTransferred, CallUpdated,
+        ContactCreated, ContactUpdated, EventType, LeadCreated, LeadUpdated,
+    },
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -40,7 +43,8 @@ use crate::{envelope::Meta, error::Code, scopes};
     ),
     components(
         schemas(ErrorBody, Webhook<CallCompleted>, Webhook<CallTransferred>, Webhook<AppointmentBooked>,
-            Webhook<LeadCreated>, EventType),
+            Webhook<LeadCreated>, Webhook<CallStarted>, Webhook<CallUpdated>, Webhook<LeadUpdated>,
+            Webhook<AppointmentUpdated>, Webhook<ContactCreated>, Webhook<ContactUpdated>, EventType),
         responses(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PreconditionFailed, PayloadTooLarge,
             UnsupportedMediaType, RateLimited, Unavailable, Failed),
     ),
@@ -298,8 +302,9 @@ pub fn document() -> Value {
     document
 }
 
-fn webhooks() -> Value {
-    let about = |event: EventType| match event {
+/// What an event is, and the schema of its webhook.
+fn about(event: EventType) -> (&'static str, &'static str) {
+    match event {
         EventType::CallCompleted => ("A call took place and is over.", "Webhook_CallCompleted"),
         EventType::CallTransferred => {
             ("The assistant handed the caller to a configured destination.", "Webhook_CallTransferred")
@@ -308,7 +313,31 @@ fn webhooks() -> Value {
             ("The assistant booked an appointment during a call.", "Webhook_AppointmentBooked")
         }
         EventType::LeadCreated => ("A new lead was made from a call.", "Webhook_LeadCreated"),
-    };
+        EventType::CallStarted => ("A call is under way.", "Webhook_CallStarted"),
+        EventType::CallUpdated => {
+            ("Something of a call changed after it was told as completed.", "Webhook_CallUpdated")
+        }
+        EventType::LeadUpdated => ("Something of a lead changed.", "Webhook_LeadUpdated"),
+        EventType::AppointmentUpdated => {
+            ("Something of an appointment changed.", "Webhook_AppointmentUpdated")
+        }
+        EventType::AppointmentCancelled => {
+            ("An appointment was called off, or deleted before it took place.", "Webhook_AppointmentUpdated")
+        }
+        EventType::ContactCreated => ("There is a new contact.", "Webhook_ContactCreated"),
+        EventType::ContactUpdated => ("Something of a contact changed.", "Webhook_ContactUpdated"),
+    }
+}
+
+fn told_to(event: EventType) -> &'static str {
+    if event.is_opt_in() {
+        "Opt-in: told, and kept at all, only where an endpoint names it or asks for `*`."
+    } else {
+        "Told to each endpoint that names it, or asks for `all` or `*`."
+    }
+}
+
+fn webhooks() -> Value {
     let header = |name: &str, description: &str| json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}});
     let headers = json!([
         header("X-InboundFlow-Event", "The event's name."),
@@ -333,6 +362,7 @@ fn webhooks() -> Value {
         let operation = json!({"post": {
             "operationId": event.as_str().replace('.', "_"),
             "summary": description,
+            "description": told_to(event),
             "security": [],
             "parameters": headers,
             "requestBody": {"required": true, "content": {"application/json": {"schema": schema}}},

@@ -6,18 +6,29 @@ use model::{
     event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
 };
 use serde::Serialize;
-use store::{Decision, NewEvent, Situation};
+use store::{Decision, EventData, NewEvent, Situation};
 
 use crate::{
     booking::{self, Verdict},
     screen,
+    updates::Before,
 };
 
 /// Stands in a stamp's place until the store gives one.
 const UNSTAMPED: Stamp = Stamp::from_micros(0);
 
 /// Decides what follows from a call. Deciding twice changes nothing more: what has been told is noted in the call.
-pub fn decide(mut situation: Situation<'_>) -> Decision {
+pub fn decide(situation: Situation<'_>) -> Decision {
+    let before = Before::of(&situation);
+    let mut decision = follow(situation);
+    if let Some(before) = before {
+        before.tell(&mut decision);
+    }
+    decision
+}
+
+/// What follows, with the documented events.
+fn follow(mut situation: Situation<'_>) -> Decision {
     if situation.platform == Platform::Api {
         // Who writes a call without a word on where it stands reports one that is over. Not a message's word, so it
         // has no rank, and any word that a message does say replaces it.
@@ -82,7 +93,7 @@ enum Told {
 fn event(situation: &Situation<'_>, event: EventType, data: &impl Serialize) -> NewEvent {
     // These are plain structures of text and numbers: there is nothing in them that JSON could not hold.
     let data = serde_json::to_string(data).unwrap_or_else(|_| "null".into());
-    NewEvent { event, call_id: Some(situation.call.id), data }
+    NewEvent { event, call_id: Some(situation.call.id), data: EventData::Json(data) }
 }
 
 /// The contact with the caller's number, made or brought up to date. `None` where nothing changes.

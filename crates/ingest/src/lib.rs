@@ -16,6 +16,7 @@ mod merge;
 mod receive;
 mod reprocess;
 mod screen;
+mod updates;
 
 use std::time::Duration;
 

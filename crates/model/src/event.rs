@@ -1,14 +1,23 @@
-//! What is told to the world: the events, and the bodies that webhooks carry.
+//! What is told to the world: the events, who asks for which, and the bodies that webhooks carry.
+
+mod data;
+mod filter;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    Appointment, AppointmentId, CallId, CallState, ContactId, DeliveryId, Lead, LeadId, OrgId, Phone, Time,
-    Urgency,
+use crate::{DeliveryId, OrgId, Time};
+
+pub use data::{
+    AppointmentBooked, AppointmentUpdated, CallCompleted, CallStarted, CallTransferred, CallUpdated,
+    ContactCreated, ContactUpdated, LeadCreated, LeadUpdated, changed_fields,
 };
+pub use filter::{EventFilter, UnknownEvent};
 
 /// Something that a webhook can be asked to tell.
+///
+/// The first four are the documented ones. The others are opt-in: told, and kept at all, only where an endpoint names
+/// them or asks for `*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 pub enum EventType {
     /// A call took place and is over.
@@ -23,12 +32,44 @@ pub enum EventType {
     /// A new lead was made from a call.
     #[serde(rename = "lead.created")]
     LeadCreated,
+    /// A call is under way. Opt-in.
+    #[serde(rename = "call.started")]
+    CallStarted,
+    /// Something of a call changed after it was told as completed. Opt-in.
+    #[serde(rename = "call.updated")]
+    CallUpdated,
+    /// Something of a lead changed. Opt-in.
+    #[serde(rename = "lead.updated")]
+    LeadUpdated,
+    /// Something of an appointment changed. Opt-in.
+    #[serde(rename = "appointment.updated")]
+    AppointmentUpdated,
+    /// An appointment was called off. Opt-in.
+    #[serde(rename = "appointment.cancelled")]
+    AppointmentCancelled,
+    /// There is a new contact. Opt-in.
+    #[serde(rename = "contact.created")]
+    ContactCreated,
+    /// Something of a contact changed. Opt-in.
+    #[serde(rename = "contact.updated")]
+    ContactUpdated,
 }
 
 impl EventType {
-    /// Every event.
-    pub const ALL: [Self; 4] =
-        [Self::CallCompleted, Self::CallTransferred, Self::AppointmentBooked, Self::LeadCreated];
+    /// Every event, the documented ones first.
+    pub const ALL: [Self; 11] = [
+        Self::CallCompleted,
+        Self::CallTransferred,
+        Self::AppointmentBooked,
+        Self::LeadCreated,
+        Self::CallStarted,
+        Self::CallUpdated,
+        Self::LeadUpdated,
+        Self::AppointmentUpdated,
+        Self::AppointmentCancelled,
+        Self::ContactCreated,
+        Self::ContactUpdated,
+    ];
 
     /// The event's name.
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +78,13 @@ impl EventType {
             Self::CallTransferred => "call.transferred",
             Self::AppointmentBooked => "appointment.booked",
             Self::LeadCreated => "lead.created",
+            Self::CallStarted => "call.started",
+            Self::CallUpdated => "call.updated",
+            Self::LeadUpdated => "lead.updated",
+            Self::AppointmentUpdated => "appointment.updated",
+            Self::AppointmentCancelled => "appointment.cancelled",
+            Self::ContactCreated => "contact.created",
+            Self::ContactUpdated => "contact.updated",
         }
     }
 
@@ -44,150 +92,13 @@ impl EventType {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|event| event.as_str() == name)
     }
-}
 
-/// `data` of `call.completed`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[expect(missing_docs, reason = "the fields of `Call` with these names")]
-pub struct CallCompleted<'a> {
-    pub call_id: CallId,
-    pub caller_phone: Option<&'a Phone>,
-    pub caller_name: Option<&'a str>,
-    pub caller_email: Option<&'a str>,
-    pub duration_seconds: Option<i64>,
-    pub summary: Option<&'a str>,
-    pub transcript: Option<&'a str>,
-    pub intent: Option<&'a str>,
-    pub urgency: Option<Urgency>,
-    pub recording_url: Option<&'a str>,
-    pub started_at: Option<Time>,
-    pub ended_at: Option<Time>,
-}
-
-impl<'a> CallCompleted<'a> {
-    /// Of a call as it stands.
-    pub fn of(call: &'a CallState) -> Self {
-        let facts = &call.facts;
-        Self {
-            call_id: call.id,
-            caller_phone: facts.caller_phone.as_ref(),
-            caller_name: facts.caller_name.as_deref(),
-            caller_email: facts.caller_email.as_deref(),
-            duration_seconds: facts.duration_seconds,
-            summary: facts.summary.as_deref(),
-            transcript: facts.transcript.as_deref(),
-            intent: facts.intent.as_deref(),
-            urgency: facts.urgency,
-            recording_url: facts.recording_url.as_deref(),
-            started_at: facts.started_at,
-            ended_at: facts.ended_at,
-        }
-    }
-}
-
-/// `data` of `call.transferred`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct CallTransferred<'a> {
-    /// The call.
-    pub call_id: CallId,
-    /// The caller's number.
-    pub caller_phone: Option<&'a Phone>,
-    /// The caller's name.
-    pub caller_name: Option<&'a str>,
-    /// Whom the caller was handed to: a number or a SIP address.
-    pub transfer_destination: Option<&'a str>,
-    /// How the transfer stands, in the platform's word.
-    pub transfer_status: Option<&'a str>,
-    /// Why the assistant handed the caller over.
-    pub transfer_reason: Option<&'a str>,
-    /// When it did.
-    pub transferred_at: Option<Time>,
-    /// What the call was about, where that is known already.
-    pub summary: Option<&'a str>,
-}
-
-impl<'a> CallTransferred<'a> {
-    /// Of a call as it stands.
-    pub fn of(call: &'a CallState) -> Self {
-        let facts = &call.facts;
-        Self {
-            call_id: call.id,
-            caller_phone: facts.caller_phone.as_ref(),
-            caller_name: facts.caller_name.as_deref(),
-            transfer_destination: facts.transfer_destination.as_deref(),
-            transfer_status: facts.transfer_status.as_deref(),
-            transfer_reason: facts.transfer_reason.as_deref(),
-            transferred_at: facts.transferred_at,
-            summary: facts.summary.as_deref(),
-        }
-    }
-}
-
-/// `data` of `appointment.booked`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[expect(missing_docs, reason = "the fields of `Appointment` with these names")]
-pub struct AppointmentBooked<'a> {
-    pub appointment_id: AppointmentId,
-    pub call_id: Option<CallId>,
-    pub contact_id: Option<ContactId>,
-    pub title: Option<&'a str>,
-    pub attendee_name: Option<&'a str>,
-    pub attendee_phone: Option<&'a Phone>,
-    pub attendee_email: Option<&'a str>,
-    pub starts_at: Option<Time>,
-    pub ends_at: Option<Time>,
-    pub time_zone: Option<&'a str>,
-    pub location: Option<&'a str>,
-    pub notes: Option<&'a str>,
-}
-
-impl<'a> From<&'a Appointment> for AppointmentBooked<'a> {
-    fn from(appointment: &'a Appointment) -> Self {
-        Self {
-            appointment_id: appointment.id,
-            call_id: appointment.call_id,
-            contact_id: appointment.contact_id,
-            title: appointment.title.as_deref(),
-            attendee_name: appointment.attendee_name.as_deref(),
-            attendee_phone: appointment.attendee_phone.as_ref(),
-            attendee_email: appointment.attendee_email.as_deref(),
-            starts_at: appointment.starts_at,
-            ends_at: appointment.ends_at,
-            time_zone: appointment.time_zone.as_deref(),
-            location: appointment.location.as_deref(),
-            notes: appointment.notes.as_deref(),
-        }
-    }
-}
-
-/// `data` of `lead.created`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[expect(missing_docs, reason = "the fields of `Lead` with these names")]
-pub struct LeadCreated<'a> {
-    pub lead_id: LeadId,
-    pub call_id: Option<CallId>,
-    pub contact_id: Option<ContactId>,
-    pub name: Option<&'a str>,
-    pub phone: Option<&'a Phone>,
-    pub email: Option<&'a str>,
-    pub intent: Option<&'a str>,
-    pub urgency: Option<Urgency>,
-    pub summary: Option<&'a str>,
-}
-
-impl<'a> From<&'a Lead> for LeadCreated<'a> {
-    fn from(lead: &'a Lead) -> Self {
-        Self {
-            lead_id: lead.id,
-            call_id: lead.call_id,
-            contact_id: lead.contact_id,
-            name: lead.name.as_deref(),
-            phone: lead.phone.as_ref(),
-            email: lead.email.as_deref(),
-            intent: lead.intent.as_deref(),
-            urgency: lead.urgency,
-            summary: lead.summary.as_deref(),
-        }
+    /// Whether it is told only to who names it, or asks for `*`.
+    pub const fn is_opt_in(self) -> bool {
+        !matches!(
+            self,
+            Self::CallCompleted | Self::CallTransferred | Self::AppointmentBooked | Self::LeadCreated
+        )
     }
 }
 

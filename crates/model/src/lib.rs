@@ -35,7 +35,7 @@ pub use change::{
 };
 pub use clock::{Clock, IdGen};
 pub use contact::Contact;
-pub use event::EventType;
+pub use event::{EventFilter, EventType};
 pub use id::{
     AppointmentId, AssistantId, AttemptId, BlockedNumberId, CallId, ContactId, DeliveryId, EndpointId,
     ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, SourceId, SyncId,
@@ -47,7 +47,8 @@ pub use patch::Patch;
 pub use phone::Phone;
 pub use platform::Platform;
 pub use recording::{
-    CallRecording, LinkError, RecordedAt, RecordingLinks, RecordingSettings, RecordingState, Variant,
+    CallRecording, LinkError, RecordedAt, RecordingLinks, RecordingSettings, RecordingShown, RecordingState,
+    Variant,
 };
 pub use scope::{Scope, Scopes};
 pub use secret::last4;

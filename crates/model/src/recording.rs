@@ -108,6 +108,36 @@ pub enum CallRecording {
     Deleted = 4,
 }
 
+/// What a call shows of its recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordingShown<'a> {
+    /// The platform's address of it, where that is what is shown.
+    url: Option<&'a str>,
+    /// Whether our own address of it is shown.
+    is_ours: bool,
+    /// Whether it can be had there.
+    is_available: bool,
+}
+
+impl<'a> RecordingShown<'a> {
+    /// From what we have of a call's recordings, where we serve any, and the platform's address.
+    pub fn of(recording: Option<CallRecording>, url: Option<&'a str>) -> Self {
+        use CallRecording::{Deleted, Failed, Pending, Stored};
+        let is_ours = matches!(recording, Some(Pending | Stored));
+        let url = url.filter(|_| !is_ours && recording != Some(Deleted));
+        let is_platforms = url.is_some() && recording != Some(Failed);
+        Self { url, is_ours, is_available: is_platforms || recording == Some(Stored) }
+    }
+
+    /// The call's fields that are not what they were.
+    pub fn changed(self, before: Self) -> Vec<&'static str> {
+        let url = (self.url, self.is_ours) != (before.url, before.is_ours);
+        let fields =
+            [("recording_url", url), ("recording_available", self.is_available != before.is_available)];
+        fields.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+    }
+}
+
 impl CallRecording {
     /// From its number in the store.
     pub const fn from_number(number: i64) -> Option<Self> {
@@ -340,5 +370,21 @@ mod tests {
         assert_eq!(CallRecording::of(&[Failed, Fetching]), Some(CallRecording::Pending));
         assert_eq!(CallRecording::of(&[Expired, Deleted]), Some(CallRecording::Deleted));
         assert_eq!(CallRecording::of(&[Expired, Failed]), Some(CallRecording::Failed));
+    }
+
+    #[test]
+    fn a_call_s_recording_changes_for_who_sees_it_and_not_with_each_step_of_ours() {
+        use CallRecording::{Deleted, Failed, Pending, Stored};
+        let shown = |recording| RecordingShown::of(recording, Some("https://platform.example/a.wav"));
+        let steps = [
+            (None, Some(Pending), &["recording_url", "recording_available"][..]),
+            (Some(Pending), Some(Stored), &["recording_available"]),
+            (Some(Pending), Some(Failed), &["recording_url"]),
+            (Some(Stored), Some(Deleted), &["recording_url", "recording_available"]),
+            (Some(Stored), Some(Stored), &[]),
+        ];
+        for (before, after, changed) in steps {
+            assert_eq!(shown(after).changed(shown(before)), changed, "{before:?} {after:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context, ensure};
 use delivery::sign;
 use hmac::{Hmac, KeyInit, Mac};
-use model::{ApiKey, Platform, Scopes, SourceId};
+use model::{ApiKey, EventFilter, Platform, Scopes, SourceId};
 use reqwest::{Client, header};
 use serde_json::Value;
 use sha2::Sha256;
@@ -92,7 +92,12 @@ impl Stage {
         let receiver = Receiver::start(secret.clone()).await?;
         let url = format!("http://{}/hook", receiver.address);
         records
-            .create_endpoint(NewEndpoint { url, events: Vec::new(), secret: Some(secret), source: None })
+            .create_endpoint(NewEndpoint {
+                url,
+                events: EventFilter::default(),
+                secret: Some(secret),
+                source: None,
+            })
             .await?;
         say(&format!(
             "1. A fresh organization ({}) with an API key, a source for Vapi, one for Retell,",

@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use model::{CallId, CallState, Change, Field, OrgId, Platform, RecordingLinks, SourceId};
+use model::{CallId, CallState, Change, Field, OrgId, Platform, SourceId};
 
 use crate::{
     Error, Idempotency, Incoming, OrgStore, Outcome, Reading, Received, Result, Source, StoredObject,
@@ -53,7 +53,6 @@ pub enum Written {
 /// What a step needs beside the transaction.
 pub(crate) struct Context {
     pub(crate) rules: Rules,
-    pub(crate) links: Option<Arc<RecordingLinks>>,
     /// Whether something was noted that is to be done for recordings.
     pub(crate) noted: AtomicBool,
     teller: Teller,
@@ -119,8 +118,7 @@ impl OrgStore {
     }
 
     pub(crate) fn context(&self, rules: Rules) -> Context {
-        let links = self.store.0.links.get().cloned();
-        Context { rules, links, noted: AtomicBool::new(false), teller: self.teller() }
+        Context { rules, noted: AtomicBool::new(false), teller: self.teller() }
     }
 }
 

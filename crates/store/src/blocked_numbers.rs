@@ -141,11 +141,14 @@ pub(crate) async fn screen(tx: &mut Tx<'_>, org: OrgId, facts: &Facts) -> Result
     }
     Ok(match &facts.caller_phone {
         Some(phone) if by_phone(tx, org, phone).await?.is_some() => Screening::Blocked,
-        Some(_) => Screening::Passed,
-        // A withheld number, a SIP address, a browser: there is no number to come.
-        None if facts.caller_address.is_some() || facts.direction == Some(Direction::Web) => {
-            Screening::Passed
-        }
-        None => Screening::Unknown,
+        None if is_unknown(tx, org, facts) => Screening::Unknown,
+        Some(_) | None => Screening::Passed,
     })
+}
+
+/// Whether it makes a difference who calls, and nobody has told yet.
+pub(crate) fn is_unknown(tx: &Tx<'_>, org: OrgId, facts: &Facts) -> bool {
+    // A withheld number, a SIP address, a browser: there is no number to come.
+    let names_nobody = facts.caller_address.is_none() && facts.direction != Some(Direction::Web);
+    tx.known.blocking.contains(&org) && facts.caller_phone.is_none() && names_nobody
 }

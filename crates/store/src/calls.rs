@@ -10,10 +10,10 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    OrgStore, RecordingDetail, Result,
+    Error, OrgStore, RecordingDetail, Result,
     json::{Object, Row, Rows},
     list::ListQuery,
-    recordings,
+    recordings::{self, Served},
     search::{self, Hit},
     tx::Tx,
     value::{Cells, params},
@@ -83,7 +83,7 @@ pub(crate) struct Written<'r> {
 pub(crate) fn write<'r>(
     row: &mut Cells<'r>,
     json: &mut Object<'_>,
-    links: Option<&RecordingLinks>,
+    links: Option<Served<'_>>,
 ) -> Result<Written<'r>> {
     let id = json.id::<kind::Call>("id", row)?;
     let phone = json.text_of("caller_phone", row)?;
@@ -192,7 +192,7 @@ fn write_listed(
     json: &mut Vec<u8>,
 ) -> Result<Stamp> {
     let mut object = Object::begin(json);
-    let written = write(row, &mut object, links)?;
+    let written = write(row, &mut object, links.map(Served::by_key))?;
     if let Some(search) = search {
         object.value("hits", &search::hits_in(written.texts, search))?;
     }
@@ -213,7 +213,7 @@ pub(crate) async fn detail(
     let read = |row: &mut Cells<'_>| {
         let mut json = Vec::with_capacity(2 * LIKELY_BYTES);
         let mut object = Object::begin(&mut json);
-        let Written { updated_at, recording, .. } = write(row, &mut object, links)?;
+        let Written { updated_at, recording, .. } = write(row, &mut object, links.map(Served::by_key))?;
         object.raw("messages", row)?;
         Ok((Row { json, version: updated_at }, recording))
     };
@@ -225,4 +225,26 @@ pub(crate) async fn detail(
     }
     Object::resume(&mut row.json).end();
     Ok(Some(row))
+}
+
+/// `data` of `call.started`, or with fields that changed, of `call.updated`: the call as it is listed.
+pub(crate) async fn told(
+    tx: &mut Tx<'_>,
+    (org, id): (OrgId, CallId),
+    changed: Option<&[String]>,
+    links: Option<Served<'_>>,
+) -> Result<Option<String>> {
+    let sql = format!("SELECT {COLUMNS} FROM calls c WHERE c.id = ?1 AND c.org_id = ?2");
+    let read = |row: &mut Cells<'_>| {
+        let mut json = Vec::with_capacity(LIKELY_BYTES);
+        let mut object = Object::begin(&mut json);
+        object.value("call_id", &id)?;
+        write(row, &mut object, links)?;
+        if let Some(changed) = changed {
+            object.value("changed", &changed)?;
+        }
+        object.end();
+        String::from_utf8(json).map_err(|error| Error::Stored { what: "call", why: error.to_string() })
+    };
+    tx.first(&sql, params![id, org], read).await
 }

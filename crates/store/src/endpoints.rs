@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use model::{EndpointId, EventType, OrgId, SourceId, Stamp, Time};
+use model::{EndpointId, EventFilter, EventType, OrgId, SourceId, Stamp, Time};
 
 use crate::{
     OrgStore, Result, SOURCE_MESSAGE, forwards,
@@ -20,7 +20,7 @@ pub struct Endpoint {
     pub url: String,
     /// What it is for, in its owner's words.
     pub description: Option<String>,
-    /// The events it asked for; empty for all, those to come included.
+    /// The events it asked for, in the words of [`EventFilter`]; empty for `all`.
     pub events: Vec<String>,
     /// The secret that its webhooks are signed with.
     pub secret: Option<String>,
@@ -96,8 +96,8 @@ impl EndpointState {
 pub struct NewEndpoint {
     /// Its address.
     pub url: String,
-    /// The events it asks for; empty for all.
-    pub events: Vec<EventType>,
+    /// The events it asks for.
+    pub events: EventFilter,
     /// The secret to sign with.
     pub secret: Option<String>,
     /// The source whose messages it is sent as they came, in the place of events.
@@ -142,10 +142,22 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> 
         endpoint.updated_at,
         endpoint.source,
     ];
+    note_opt_in(tx, org, &events).await?;
     if let Some(source) = endpoint.source {
         forwards::note(tx, org, source).await?;
     }
     tx.execute(sql, values).await.map(drop)
+}
+
+/// Notes beside the record clock that somebody asks for opt-in events, where they do (see [`crate::stamps`]). That
+/// stays when nobody does any more: to look once too often is no harm.
+pub(crate) async fn note_opt_in(tx: &mut Tx<'_>, org: OrgId, events: &str) -> Result<()> {
+    if !EventFilter::from_stored(events).opts_in() {
+        return Ok(());
+    }
+    tx.known.opted_in.insert(org);
+    let sql = "UPDATE org_clocks SET opt_in = TRUE WHERE org_id = ?1";
+    tx.execute(sql, params![org]).await.map(drop)
 }
 
 impl OrgStore {
@@ -168,7 +180,7 @@ impl OrgStore {
     ) -> Endpoint {
         let events = match new.source {
             Some(_) => vec![SOURCE_MESSAGE.to_owned()],
-            None => new.events.iter().map(|event| event.as_str().to_owned()).collect(),
+            None => words_of(&new.events),
         };
         Endpoint {
             id: self.store.0.ids.id(),
@@ -207,8 +219,7 @@ pub(crate) struct Subscriber {
     pub(crate) destination: Arc<Destination>,
     /// Whether what it is owed is held until it is enabled.
     pub(crate) holds: bool,
-    /// Names separated by one space; empty for all.
-    events: String,
+    events: EventFilter,
 }
 
 impl Subscriber {
@@ -219,8 +230,13 @@ impl Subscriber {
 
     /// Whether it asked for this event.
     pub(crate) fn wants(&self, event: EventType) -> bool {
-        self.events.is_empty() || self.events.split(' ').any(|name| name == event.as_str())
+        self.events.wants(event)
     }
+}
+
+/// A filter as [`Endpoint::events`] has it.
+pub(crate) fn words_of(events: &EventFilter) -> Vec<String> {
+    events.to_stored().split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 /// Every endpoint of the organization that is told events, now or when it is enabled again.
@@ -240,7 +256,8 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
             source: row.get()?,
         };
         let holds = row.word("endpoint state", EndpointState::parse)?.holds();
-        Ok(Subscriber { destination: Arc::new(destination), holds, events: row.get()? })
+        let events = EventFilter::from_stored(&row.get::<String>()?);
+        Ok(Subscriber { destination: Arc::new(destination), holds, events })
     };
     let found: Arc<[Subscriber]> = tx.query(sql, params![org], read).await?.into();
     tx.known.subscribers.insert(org, found.clone());

@@ -1,8 +1,13 @@
 //! Events, and the deliveries that they owe.
 
+mod record;
+mod updates;
+
 use std::sync::Arc;
 
-use model::{CallId, EventId, EventType, IdGen, InboxId, OrgId, Time};
+use model::{
+    AppointmentId, CallId, ContactId, EventId, EventType, IdGen, InboxId, LeadId, OrgId, RecordingLinks, Time,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -21,8 +26,31 @@ pub struct NewEvent {
     pub event: EventType,
     /// The call it happened in.
     pub call_id: Option<CallId>,
-    /// `data` of the webhook, as JSON.
-    pub data: String,
+    /// What is told of it.
+    pub data: EventData,
+}
+
+/// `data` of an event's webhooks.
+#[derive(Clone, Debug)]
+pub enum EventData {
+    /// This JSON.
+    Json(String),
+    /// The record as it stands when everything else is written, and the names of its fields that changed. An event
+    /// of a record that is gone by then is not told.
+    Record(Subject, Vec<String>),
+}
+
+/// A record that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A call.
+    Call(CallId),
+    /// A contact.
+    Contact(ContactId),
+    /// A lead.
+    Lead(LeadId),
+    /// An appointment.
+    Appointment(AppointmentId),
 }
 
 /// What telling an organization's events needs beside the transaction.
@@ -31,6 +59,7 @@ pub(crate) struct Teller {
     pub(crate) now: Time,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) worker: Option<Arc<Attached>>,
+    pub(crate) links: Option<Arc<RecordingLinks>>,
 }
 
 impl OrgStore {
@@ -41,25 +70,43 @@ impl OrgStore {
             now: inner.clock.now(),
             ids: inner.ids.clone(),
             worker: inner.outbox.attached(),
+            links: inner.links.get().cloned(),
         }
     }
 }
 
 /// Stores events, each with one delivery for every endpoint that asked for it. The first tries are leased to this
 /// process as far as it has room for them; those to endpoints that are not told for now are held.
+///
+/// An opt-in event that no endpoint asked for is not stored; where nobody asks for any, it is not even looked who does.
 pub(crate) async fn insert_all(
     tx: &mut Tx<'_>,
     teller: &Teller,
-    events: Vec<NewEvent>,
+    mut events: Vec<NewEvent>,
     stamps: &mut Stamps,
 ) -> Result<()> {
+    if !tx.known.opted_in.contains(&teller.org) {
+        events.retain(|event| !event.event.is_opt_in());
+    }
     if events.is_empty() {
         return Ok(());
     }
-    tx.left.told = true;
     let subscribers = endpoints::subscribers(tx, teller.org).await?;
+    let is_wanted = |event: EventType| subscribers.iter().any(|subscriber| subscriber.wants(event));
+    events.retain(|event| !event.event.is_opt_in() || is_wanted(event.event));
+    insert_asked(tx, teller, events, &subscribers, stamps).await
+}
+
+/// Stores events likewise, whether or not anybody asked for them.
+pub(crate) async fn insert_asked(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    events: Vec<NewEvent>,
+    subscribers: &[Subscriber],
+    stamps: &mut Stamps,
+) -> Result<()> {
     for event in events {
-        insert(tx, teller, event, &subscribers, stamps).await?;
+        insert(tx, teller, event, subscribers, stamps).await?;
     }
     Ok(())
 }
@@ -71,14 +118,24 @@ async fn insert(
     subscribers: &[Subscriber],
     stamps: &mut Stamps,
 ) -> Result<()> {
+    let data = match new.data {
+        EventData::Json(data) => data,
+        EventData::Record(subject, changed) => {
+            let Some(data) = record::render(tx, teller, (new.event, subject), &changed).await? else {
+                return Ok(());
+            };
+            data
+        }
+    };
+    tx.left.told = true;
     let (org, id): (_, EventId) = (teller.org, teller.ids.id());
     let created_at = stamps.next(tx).await?;
     tx.execute(
         "INSERT INTO events (id, org_id, created_at, type, call_id, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![id, org, created_at, new.event.as_str(), new.call_id, &new.data],
+        params![id, org, created_at, new.event.as_str(), new.call_id, &data],
     )
     .await?;
-    let (name, at, data) = (new.event.as_str(), created_at.time(), new.data.into());
+    let (name, at, data) = (new.event.as_str(), created_at.time(), data.into());
     let happened = Happened { id, name, at, data, message: None };
     for subscriber in subscribers.iter().filter(|subscriber| subscriber.wants(new.event)) {
         owe(tx, teller, &happened, subscriber, stamps).await?;

@@ -82,7 +82,7 @@ pub use crate::{
     erase::{Compaction, Erased, Erasure, ErasureState, ErasureStep},
     error::{Error, Result},
     event_log::{ListEvents, LoggedEvent, Missed},
-    events::NewEvent,
+    events::{EventData, NewEvent, Subject},
     export::{Export, ExportFilter, ExportKind},
     forwards::{Original, SOURCE_MESSAGE, via_mark},
     gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},

@@ -6,7 +6,8 @@ use model::{CallId, OrgId, RecordingSettings, SourceId, Stamp, Time, Variant};
 
 use crate::{
     OrgStore, Result, Store,
-    recordings::tell_call,
+    events::Teller,
+    recordings::{self, tell_call},
     stamps::Stamps,
     tx::Tx,
     value::{Cells, params},
@@ -49,7 +50,8 @@ impl OrgStore {
 
     /// Deletes a call's recordings, for good. Returns how many. Their objects follow as soon as possible.
     pub async fn delete_recordings(&self, call: CallId) -> Result<usize> {
-        let (org, now) = (self.org, self.store.0.clock.now());
+        let teller = self.teller();
+        let (org, now) = (teller.org, teller.now);
         let count = self
             .store
             .write(move |tx| {
@@ -60,7 +62,7 @@ impl OrgStore {
                     let variants =
                         tx.query(sql, params![call, org], |row| row.word("variant", Variant::parse)).await?;
                     let of_call: Vec<_> = variants.into_iter().map(|variant| (call, variant)).collect();
-                    delete(tx, org, &of_call, now, &mut stamps).await?;
+                    delete(tx, &teller, &of_call, &mut stamps).await?;
                     Ok(of_call.len())
                 })
             })
@@ -85,13 +87,14 @@ impl Store {
             if due.is_empty() {
                 continue;
             }
+            let teller = self.org(org).teller();
             count += self
                 .write(move |tx| {
                     Box::pin(async move {
                         // Looked at again under the lock: one may have been stored anew meanwhile.
                         let mut stamps = Stamps::take(tx, org, now).await?;
                         let due = past_their_time(tx, source, before).await?;
-                        delete(tx, org, &due, now, &mut stamps).await?;
+                        delete(tx, &teller, &due, &mut stamps).await?;
                         Ok(due.len())
                     })
                 })
@@ -180,15 +183,14 @@ async fn past_their_time(tx: &mut Tx<'_>, source: SourceId, before: Time) -> Res
 /// Deletes recordings: from now on they are served to nobody, and their objects are to be deleted.
 async fn delete(
     tx: &mut Tx<'_>,
-    org: OrgId,
+    teller: &Teller,
     which: &[(CallId, Variant)],
-    now: Time,
     stamps: &mut Stamps,
 ) -> Result<()> {
+    let (org, now) = (teller.org, teller.now);
     for (call, variant) in which {
         delete_one(tx, org, (*call, *variant), now).await?;
-        let stamp = stamps.next(tx).await?;
-        tell_call(tx, (org, *call), stamp).await?;
+        tell_call(tx, teller, *call, stamps).await?;
     }
     Ok(())
 }
@@ -207,7 +209,9 @@ pub(crate) async fn delete_of_call(
         delete_one(tx, org, (call, *variant), now).await?;
     }
     if !variants.is_empty() {
-        tell_call(tx, (org, call), stamp).await?;
+        // The world is told of no one who is erased.
+        let state = recordings::state_of(tx, (org, call)).await?;
+        recordings::put_state(tx, (org, call), state, stamp).await?;
     }
     Ok(variants.len())
 }

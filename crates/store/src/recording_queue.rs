@@ -6,7 +6,9 @@ use model::{CallId, OrgId, Platform, RecordingState, SourceId, Time, Variant};
 use uuid::Uuid;
 
 use crate::{
-    Result, Store, StoredObject, recording_objects,
+    Result, Store, StoredObject,
+    events::Teller,
+    recording_objects,
     recordings::tell_call,
     stamps::Stamps,
     tx::Tx,
@@ -111,11 +113,10 @@ impl Store {
 
     /// Writes down what came of a try. `false` where the lease was lost meanwhile: then nothing is changed.
     pub async fn conclude_recording(&self, fetch: &Fetch, owner: Uuid, fetched: Fetched) -> Result<bool> {
-        let now = self.0.clock.now();
-        let asked = Arc::new((fetch.clone(), fetched));
+        let asked = Arc::new((fetch.clone(), fetched, self.org(fetch.org).teller()));
         self.write_repeatable(move |tx| {
             let asked = asked.clone();
-            Box::pin(async move { conclude(tx, &asked.0, owner, &asked.1, now).await })
+            Box::pin(async move { conclude(tx, &asked.2, &asked.0, owner, &asked.1).await })
         })
         .await
     }
@@ -191,7 +192,14 @@ async fn read_fetch(tx: &mut Tx<'_>, call: CallId, variant: Variant) -> Result<O
     .await
 }
 
-async fn conclude(tx: &mut Tx<'_>, fetch: &Fetch, owner: Uuid, fetched: &Fetched, now: Time) -> Result<bool> {
+async fn conclude(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    fetch: &Fetch,
+    owner: Uuid,
+    fetched: &Fetched,
+) -> Result<bool> {
+    let now = teller.now;
     if let Fetched::RetryAt(at, why) = fetched {
         let sql = "UPDATE recordings SET state = 'pending', due_at = ?5, error = ?6, lease_owner = NULL, \
                        lease_until = NULL, updated_at = ?4 \
@@ -218,8 +226,7 @@ async fn conclude(tx: &mut Tx<'_>, fetch: &Fetch, owner: Uuid, fetched: &Fetched
         Fetched::GivenUp(state, why) => give_up(tx, fetch, *state, (why, now)).await?,
         Fetched::RetryAt(..) => {}
     }
-    let stamp = stamps.next(tx).await?;
-    tell_call(tx, (fetch.org, fetch.call), stamp).await?;
+    tell_call(tx, teller, fetch.call, &mut stamps).await?;
     Ok(true)
 }
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{CallId, CallRecording, OrgId, RecordingLinks, RecordingState, Stamp, Time, Variant};
+use model::{
+    CallId, CallRecording, OrgId, RecordingLinks, RecordingShown, RecordingState, Stamp, Time, Variant,
+};
 use serde::Serialize;
 
 use crate::{
-    OrgStore, Result, Store,
+    NewEvent, OrgStore, Result, Store, Subject,
+    events::{self, Teller},
     json::Object,
     stamps::Stamps,
     tx::Tx,
@@ -171,7 +174,7 @@ impl OrgStore {
     /// Has a call's recordings fetched, those that are not stored: now, and with all tries before them again. Returns
     /// how many. What was deleted stays deleted.
     pub async fn refetch_recordings(&self, call: CallId) -> Result<u64> {
-        let (org, now) = (self.org, self.store.0.clock.now());
+        let (org, now, teller) = (self.org, self.store.0.clock.now(), self.teller());
         let count = self
             .store
             .write(move |tx| {
@@ -184,8 +187,7 @@ impl OrgStore {
                                    AND state NOT IN ('stored', 'deleted')";
                     let count = tx.execute(sql, params![call, org, now]).await?;
                     if count > 0 {
-                        let stamp = stamps.next(tx).await?;
-                        tell_call(tx, (org, call), stamp).await?;
+                        tell_call(tx, &teller, call, &mut stamps).await?;
                     }
                     Ok(count)
                 })
@@ -240,18 +242,40 @@ fn pick(mut all: Vec<FoundRecording>, variant: Option<Variant>) -> Option<FoundR
     all.into_iter().next()
 }
 
+/// The addresses of the recordings that we serve, as whoever reads them needs them.
+#[derive(Clone, Copy)]
+pub(crate) struct Served<'a> {
+    pub(crate) links: &'a RecordingLinks,
+    /// Since when they work without a key, for who has none.
+    pub(crate) signed_at: Option<Time>,
+}
+
+impl<'a> Served<'a> {
+    /// For who has a key.
+    pub(crate) fn by_key(links: &'a RecordingLinks) -> Self {
+        Self { links, signed_at: None }
+    }
+
+    fn url(self, call: CallId) -> String {
+        match self.signed_at {
+            Some(now) => self.links.signed(call, None, now),
+            None => self.links.address(call),
+        }
+    }
+}
+
 /// Writes where a call's recording is: with us, if we have it or are about to. Returns whether it can be had there.
 pub(crate) fn write_url(
     row: &mut Cells<'_>,
     json: &mut Object<'_>,
     (id, recording): (Option<CallId>, Option<CallRecording>),
-    links: Option<&RecordingLinks>,
+    links: Option<Served<'_>>,
 ) -> Result<bool> {
     use CallRecording::{Deleted, Failed, Pending, Stored};
     match (recording, links.zip(id)) {
         (Some(Pending | Stored), Some((links, id))) => {
             row.text()?;
-            json.value("recording_url", &links.address(id))?;
+            json.value("recording_url", &links.url(id))?;
         }
         (Some(Deleted), _) => {
             row.text()?;
@@ -299,12 +323,58 @@ fn shown(found: FoundRecording, call: CallId, links: &RecordingLinks) -> Recordi
     }
 }
 
-/// Tells a call what has become of its recordings, as a change of the call.
-pub(crate) async fn tell_call(tx: &mut Tx<'_>, (org, call): (OrgId, CallId), stamp: Stamp) -> Result<()> {
+/// Tells a call what has become of its recordings, as a change of the call; and the world, where the call was told.
+pub(crate) async fn tell_call(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    call: CallId,
+    stamps: &mut Stamps,
+) -> Result<()> {
+    let state = state_of(tx, (teller.org, call)).await?;
+    let changed = changes(tx, teller, call, state).await?;
+    let stamp = stamps.next(tx).await?;
+    put_state(tx, (teller.org, call), state, stamp).await?;
+    let updated = NewEvent::updated(Subject::Call(call), Some(call), changed);
+    events::insert_all(tx, teller, updated.into_iter().collect(), stamps).await
+}
+
+/// What a call's recordings come to.
+pub(crate) async fn state_of(tx: &mut Tx<'_>, (org, call): (OrgId, CallId)) -> Result<Option<CallRecording>> {
     let sql = "SELECT state FROM recordings WHERE call_id = ?1 AND org_id = ?2";
     let states =
         tx.query(sql, params![call, org], |row| row.word("recording state", RecordingState::parse)).await?;
-    let state = CallRecording::of(&states).map(|state| state as i64);
+    Ok(CallRecording::of(&states))
+}
+
+/// Writes it down with the call.
+pub(crate) async fn put_state(
+    tx: &mut Tx<'_>,
+    (org, call): (OrgId, CallId),
+    state: Option<CallRecording>,
+    stamp: Stamp,
+) -> Result<()> {
     let sql = "UPDATE calls SET recording_state = ?3, updated_at = ?4 WHERE id = ?1 AND org_id = ?2";
-    tx.execute(sql, params![call, org, state, stamp]).await.map(drop)
+    tx.execute(sql, params![call, org, state.map(|state| state as i64), stamp]).await.map(drop)
+}
+
+/// What is to be told of a call that was told as completed, whose recordings come to this now: the names of its fields
+/// that change.
+async fn changes(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    call: CallId,
+    after: Option<CallRecording>,
+) -> Result<Vec<String>> {
+    if !tx.known.opted_in.contains(&teller.org) || teller.links.is_none() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT recording_state, recording_url FROM calls \
+               WHERE id = ?1 AND org_id = ?2 AND completed_fired_at IS NOT NULL AND NOT blocked";
+    let key = params![call, teller.org];
+    let before =
+        tx.first(sql, key, |row| Ok((row.get::<Option<i64>>()?, row.get::<Option<String>>()?))).await?;
+    let Some((before, url)) = before else { return Ok(Vec::new()) };
+    let before = RecordingShown::of(before.and_then(CallRecording::from_number), url.as_deref());
+    let after = RecordingShown::of(after, url.as_deref());
+    Ok(after.changed(before).into_iter().map(str::to_owned).collect())
 }

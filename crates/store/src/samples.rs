@@ -3,7 +3,12 @@
 use model::{EndpointId, EventId};
 
 use crate::{
-    Error, NewEvent, OrgStore, Result, Rules, accept::Context, endpoints, events, stamps::Stamps, tx::Tx,
+    Error, NewEvent, OrgStore, Result, Rules,
+    accept::Context,
+    endpoints::{self, Subscriber},
+    events,
+    stamps::Stamps,
+    tx::Tx,
     value::params,
 };
 
@@ -38,13 +43,11 @@ async fn tell(
 ) -> Result<ToldSample> {
     let org = context.org;
     let mut stamps = Stamps::take(tx, org, context.now).await?;
-    if let Some(only) = only {
-        let all = endpoints::subscribers(tx, org).await?;
-        let one = all.iter().filter(|subscriber| subscriber.destination.id == only).cloned().collect();
-        tx.known.subscribers.insert(org, one);
-    }
-    events::insert_all(tx, context, vec![sample], &mut stamps).await?;
-    tx.known.subscribers.remove(&org);
+    let is_meant = |subscriber: &&Subscriber| only.is_none_or(|only| subscriber.destination.id == only);
+    let all = endpoints::subscribers(tx, org).await?;
+    let told: Vec<Subscriber> = all.iter().filter(is_meant).cloned().collect();
+    // Also where nobody asks for it: a person asked to see it.
+    events::insert_asked(tx, context, vec![sample], &told, &mut stamps).await?;
     // The clock is locked until the end of the transaction, so the newest event is this one.
     let sql = "SELECT e.id, (SELECT CAST(count(*) AS BIGINT) FROM deliveries d \
                              WHERE d.org_id = e.org_id AND d.created_at > e.created_at AND d.event_id = e.id) \

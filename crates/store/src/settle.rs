@@ -102,6 +102,8 @@ async fn look_around<'a>(
         contact_is_deleted: contact.is_none() && phone.is_some() && keeps_number,
         lead_is_deleted: lead.is_none() && call.lead_id.is_some(),
         screening: blocked_numbers::screen(tx, org, &call.facts).await?,
+        was_unknown: before.is_some_and(|before| blocked_numbers::is_unknown(tx, org, &before.facts)),
+        opted_in: tx.known.opted_in.contains(&org),
         call,
         platform,
         assistant_id,

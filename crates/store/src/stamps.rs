@@ -58,8 +58,9 @@ async fn block(tx: &mut Tx<'_>, org: OrgId, now: Time) -> Result<Range<i64>> {
 
 /// Moves the clock on: the stamps begin after the later of now and the last one given.
 ///
-/// How many numbers the organization blocks stands in the same row, because every operation on a call reads it: so
-/// nobody pays for a block list that is empty, and one that another process began is known at once.
+/// How many numbers the organization blocks stands in the same row, and whether anybody asks for opt-in events, because
+/// every operation on a call reads it: so nobody pays for a block list that is empty or for events that nobody wants,
+/// and what another process began is known at once.
 async fn take_from_clock(tx: &mut Tx<'_>, org: OrgId, now: Time) -> Result<Range<i64>> {
     let count = if tx.care == Care::Group { GROUP } else { BLOCK };
     let sql = "UPDATE org_clocks SET last_stamp = \
@@ -67,13 +68,16 @@ async fn take_from_clock(tx: &mut Tx<'_>, org: OrgId, now: Time) -> Result<Range
                    + CAST(?3 AS BIGINT) \
                WHERE org_id = ?1";
     tx.execute(sql, params![org, now, count]).await?;
-    let sql = "SELECT last_stamp, blocked_numbers FROM org_clocks WHERE org_id = ?1";
-    let (last, blocked_numbers) = tx
-        .first(sql, params![org], |row| Ok((row.get::<i64>()?, row.get::<i64>()?)))
+    let sql = "SELECT last_stamp, blocked_numbers, opt_in FROM org_clocks WHERE org_id = ?1";
+    let (last, blocked_numbers, opt_in) = tx
+        .first(sql, params![org], |row| Ok((row.get::<i64>()?, row.get::<i64>()?, row.get::<bool>()?)))
         .await?
         .ok_or(Error::Stored { what: "organization", why: "is not there".into() })?;
     if blocked_numbers > 0 {
         tx.known.blocking.insert(org);
+    }
+    if opt_in {
+        tx.known.opted_in.insert(org);
     }
     Ok(last - count + 1..last + 1)
 }

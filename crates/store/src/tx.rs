@@ -44,6 +44,8 @@ pub(crate) struct Known {
     pub(crate) stamps: HashMap<OrgId, Range<i64>>,
     /// Organizations that block numbers. Known with their stamps, and never forgotten: to look once too often is no harm.
     pub(crate) blocking: HashSet<OrgId>,
+    /// Organizations where somebody asks, or asked, for opt-in events: known and kept likewise.
+    pub(crate) opted_in: HashSet<OrgId>,
     /// Who is told an organization's events. Whatever writes endpoints forgets it.
     pub(crate) subscribers: HashMap<OrgId, Arc<[Subscriber]>>,
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use model::{EndpointId, EventType, OrgId, Place, PlacedPage, Stamp, Time};
+use model::{EndpointId, EventFilter, OrgId, Place, PlacedPage, Stamp, Time};
 
 use crate::{
     Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
     Written,
-    endpoints::{COLUMNS, insert, read},
+    endpoints::{COLUMNS, insert, note_opt_in, read, words_of},
     forwards, held, idempotency,
     list::ListQuery,
     stamps::Stamps,
@@ -22,8 +22,8 @@ pub struct EndpointChange {
     pub url: Option<String>,
     /// What it is for, or that nothing is said of that.
     pub description: Option<Option<String>>,
-    /// The events it asks for; empty for all.
-    pub events: Option<Vec<EventType>>,
+    /// The events it asks for.
+    pub events: Option<EventFilter>,
     /// Whether it is told.
     pub state: Option<EndpointState>,
     /// What becomes of the deliveries that were held, where the endpoint becomes enabled.
@@ -39,6 +39,7 @@ async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: EndpointId) -> Result<Option<End
 async fn write(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
     tx.known.subscribers.remove(&org);
     let events = endpoint.events.join(" ");
+    note_opt_in(tx, org, &events).await?;
     tx.execute(
         "UPDATE endpoints SET url = ?3, description = ?4, events = ?5, secret = ?6, previous_secret = ?7, \
                 previous_secret_until = ?8, state = ?9, updated_at = ?10 \
@@ -145,7 +146,7 @@ impl OrgStore {
                         endpoint.description = description;
                     }
                     if let Some(events) = change.events {
-                        endpoint.events = events.iter().map(|event| event.as_str().to_owned()).collect();
+                        endpoint.events = words_of(&events);
                     }
                     let before = endpoint.state;
                     endpoint.state = change.state.unwrap_or(before);

@@ -3,7 +3,7 @@
 
 mod told;
 
-use model::{Appointment, Lead, OrgId, Stamp};
+use model::{Appointment, CallId, Contact, Lead, OrgId, Stamp};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     Error, Idempotency, OrgStore, Result, Written,
     calls::NamedCall,
-    events::{self, Teller},
+    events::{self, Subject, Teller},
     idempotency,
     stamps::Stamps,
     tx::Tx,
@@ -129,7 +129,7 @@ impl Saved {
     }
 }
 
-fn to_json(record: &impl Serialize) -> String {
+pub(crate) fn to_json(record: &impl Serialize) -> String {
     // Records are plain structures of text and numbers: there is nothing in them that JSON could not hold.
     serde_json::to_string(record).unwrap_or_else(|_| "null".into())
 }
@@ -142,10 +142,13 @@ pub(crate) struct Changed<T> {
     pub(crate) call: Option<NamedCall>,
 }
 
-/// What a write did to one record. From these alone it is decided what is told ([`told::events_of`]).
+/// What a write did to one record. From these alone it is decided what is told ([`told::event_of`]).
 pub(crate) enum Change {
+    Contact(Box<Changed<Contact>>),
     Lead(Box<Changed<Lead>>),
     Appointment(Box<Changed<Appointment>>),
+    /// Some fields of a record, which was not looked at as a whole, and the call that it belongs to.
+    Fields(Subject, Option<CallId>, Vec<&'static str>),
 }
 
 /// A write that is being carried out.
@@ -212,7 +215,7 @@ where
         Err(Halt::Failed(error)) => return Err(error),
     };
     let Writing { tx, mut stamps, changes, .. } = writing;
-    let events = changes.iter().flat_map(told::events_of).collect();
+    let events = changes.iter().filter_map(told::event_of).collect();
     events::insert_all(tx, teller, events, &mut stamps).await?;
     let status = if saved.created { 201 } else { 200 };
     idempotency::remember(tx, org, asked.idempotency.as_ref(), status, &saved.data, now).await?;

@@ -10,7 +10,7 @@ use axum::{
 use model::{DeliveryId, EndpointId, EventId, EventType, OrgId, Time, event::webhook_body, sample};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
-use store::{Listed, NewEvent};
+use store::{EventData, Listed, NewEvent};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -31,6 +31,9 @@ pub struct EventTypeRecord {
     name: &'static str,
     /// When it happens.
     description: String,
+    /// Whether an endpoint is told of it only where it names it, or asks for `*`; `all` is the others. It is kept only
+    /// where an endpoint asks for it.
+    opt_in: bool,
     /// The JSON Schema (2020-12) of its webhooks' body.
     #[schema(value_type = Object)]
     schema: Value,
@@ -62,6 +65,7 @@ fn record(document: &Value, event: EventType) -> EventTypeRecord {
     EventTypeRecord {
         name,
         description: operation["summary"].as_str().unwrap_or_default().to_owned(),
+        opt_in: event.is_opt_in(),
         schema,
         example: json!({
             "event": name,
@@ -274,7 +278,7 @@ pub(crate) async fn trigger_event(
     if let Some(id) = webhook_id {
         find(&caller, id).await?;
     }
-    let sample = NewEvent { event, call_id: None, data: data.to_string() };
+    let sample = NewEvent { event, call_id: None, data: EventData::Json(data.to_string()) };
     let told = caller.store.tell_sample(sample, webhook_id, state.ingest.rules()).await?;
     let triggered = TriggeredEvent { id: told.id, event, deliveries: told.deliveries };
     Ok(One::new(triggered).status(StatusCode::CREATED))

@@ -1,7 +1,7 @@
 //! `POST /v1/sources/{id}/forwards`: a further address for a source's messages, as they came.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use model::id::kind;
+use model::{EventFilter, id::kind};
 use serde::Deserialize;
 use store::{Endpoint, NewEndpoint};
 use utoipa::ToSchema;
@@ -67,7 +67,7 @@ pub(crate) async fn create_source_forward(
     check_url(&state, &url)?;
     check_description(description.as_deref())?;
     check_secret(secret.as_deref())?;
-    let new = NewEndpoint { url, events: Vec::new(), secret, source: Some(id) };
+    let new = NewEndpoint { url, events: EventFilter::default(), secret, source: Some(id) };
     let now = state.clock.now();
     let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);
     answered(caller.store.create_endpoint_once(new, description, idempotency, answer).await?)

@@ -1,6 +1,6 @@
 //! The bodies of `/v1/webhooks`: what is asked of an endpoint, and how one is shown.
 
-use model::{EndpointId, EventType, SourceId, Stamp, Time, last4};
+use model::{EndpointId, EventFilter, SourceId, Stamp, Time, last4};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use store::{Endpoint, EndpointChange, EndpointState, HeldChoice};
 use utoipa::{
@@ -16,41 +16,13 @@ use crate::{
     v1::bodies::{given, whole, wrong},
 };
 
-/// The events that an endpoint asks for: their names, or `all`.
+/// The events that an endpoint asks for: their names, `all` or `*`.
 #[derive(Clone)]
-pub(crate) struct Subscription(pub(crate) Vec<EventType>);
+pub(crate) struct Subscription(pub(crate) EventFilter);
 
-/// The word for every event, those to come included.
-const ALL: &str = "all";
-
-impl Subscription {
-    fn words() -> impl Iterator<Item = &'static str> {
-        std::iter::once(ALL).chain(EventType::ALL.into_iter().map(EventType::as_str))
-    }
-
-    /// Reads the words. The error names the one that is wrong.
-    fn parse(words: &[String]) -> Result<Self, String> {
-        let mut events = Vec::new();
-        for word in words.iter().filter(|word| *word != ALL) {
-            let event = EventType::parse(word).ok_or_else(|| {
-                let all = Self::words().collect::<Vec<_>>().join(", ");
-                format!("`{word}` is no event: there are {all}")
-            })?;
-            if !events.contains(&event) {
-                events.push(event);
-            }
-        }
-        match words.iter().any(|word| word == ALL) {
-            true => Ok(Self(Vec::new())),
-            false if events.is_empty() => Err(format!("must name at least one event, or `{ALL}`")),
-            false => Ok(Self(events)),
-        }
-    }
-
-    /// How an endpoint's events are shown.
-    fn shown(events: Vec<String>) -> Vec<String> {
-        if events.is_empty() { vec![ALL.to_owned()] } else { events }
-    }
+/// How an endpoint's events are shown.
+fn shown(events: Vec<String>) -> Vec<String> {
+    if events.is_empty() { vec!["all".to_owned()] } else { events }
 }
 
 impl<'de> Deserialize<'de> for Subscription {
@@ -66,13 +38,13 @@ impl<'de> Deserialize<'de> for Subscription {
             Written::List(list) => list,
             Written::One(word) => vec![word],
         };
-        Self::parse(&words).map_err(de::Error::custom)
+        EventFilter::parse(words.iter().map(String::as_str)).map(Self).map_err(de::Error::custom)
     }
 }
 
 impl utoipa::PartialSchema for Subscription {
     fn schema() -> RefOr<Schema> {
-        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Self::words()));
+        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(EventFilter::words()));
         ArrayBuilder::new().items(word).min_items(Some(1)).into()
     }
 }
@@ -88,7 +60,8 @@ pub(crate) struct NewWebhook {
     #[serde(alias = "hookUrl", alias = "targetUrl", alias = "target_url")]
     #[schema(format = "webhook-url", max_length = 2048)]
     pub url: String,
-    /// The events it is told of; `all` for each there is, those to come included.
+    /// The events it is told of; `all` for the four that are documented first, `*` for each there is, those to come
+    /// included.
     #[serde(alias = "event")]
     pub events: Subscription,
     /// What it is for.
@@ -241,7 +214,7 @@ pub(crate) struct ShownWebhook {
     /// What it is for.
     #[schema(required)]
     description: Option<String>,
-    /// The events it is told of; `all` for each there is. `source.message` alone where it forwards a source's messages.
+    /// The events it is told of; `all` for the four documented first, `*` for each there is. `source.message` alone where it forwards a source's messages.
     events: Vec<String>,
     /// The source whose messages are forwarded to it as they come; null where it is told events.
     #[schema(required)]
@@ -268,7 +241,7 @@ impl ShownWebhook {
             id: endpoint.id,
             url: endpoint.url,
             description: endpoint.description,
-            events: Subscription::shown(endpoint.events),
+            events: shown(endpoint.events),
             source_id: endpoint.source,
             state: endpoint.state.into(),
             signed: endpoint.secret.is_some(),

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, bail};
 use delivery::guard::Target;
 use ingest::{Batch, Ingest, Rejected, Reprocessed};
-use model::{InboxId, OrgId, PlacedPage, Platform, RecordingSettings, SourceId, Time};
+use model::{EventFilter, InboxId, OrgId, PlacedPage, Platform, RecordingSettings, SourceId, Time};
 use serde_json::{Value, json};
 use store::{
     AnswerSummary, KeyChange, ListMessages, ListedSource, MessageRange, NewEndpoint, NewSource, Outcome,
@@ -184,7 +184,7 @@ impl Desk<'_> {
         let source = self.find(id).await?.source;
         check_url(self.config, &url)?;
         let secret = secret_file.map(read_secret).transpose()?;
-        let new = NewEndpoint { url, events: Vec::new(), secret, source: Some(id) };
+        let new = NewEndpoint { url, events: EventFilter::default(), secret, source: Some(id) };
         let endpoint = self.store.org(source.org).create_endpoint(new).await?;
         let text = format!("Endpoint {} is sent what comes to source {id}, as it comes", endpoint.id);
         let shown = json!({"id": endpoint.id, "url": endpoint.url, "source_id": id});

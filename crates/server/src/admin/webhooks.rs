@@ -5,10 +5,11 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, bail};
 use delivery::{NewTrial, guard::Target, sign};
 use ingest::Ingest;
-use model::{EndpointId, EventType, OrgId, Time, sample};
+use model::{EndpointId, EventFilter, EventType, OrgId, Time, sample};
 use serde_json::{Value, json};
 use store::{
-    Endpoint, EndpointChange, EndpointState, HeldChoice, NewEndpoint, NewEvent, Rotation, Store, Written,
+    Endpoint, EndpointChange, EndpointState, EventData, HeldChoice, NewEndpoint, NewEvent, Rotation, Store,
+    Written,
 };
 
 use crate::{
@@ -271,7 +272,7 @@ pub(crate) async fn trigger(
         found.with_context(|| format!("--webhook: {}", no_endpoint(id)))?;
     }
     let rules = Ingest::new(store, world.clock, world.ids, config.completion_wait()).rules();
-    let sample = NewEvent { event, call_id: None, data: data.to_string() };
+    let sample = NewEvent { event, call_id: None, data: EventData::Json(data.to_string()) };
     let told = records.tell_sample(sample, webhook, rules).await?;
     let value = json!({"id": told.id, "event": event, "deliveries": told.deliveries});
     let text = format!(
@@ -290,17 +291,8 @@ fn events_of(endpoint: &Endpoint) -> Value {
     if endpoint.events.is_empty() { json!(["all"]) } else { json!(endpoint.events) }
 }
 
-fn parse_events(text: &str) -> anyhow::Result<Vec<EventType>> {
-    if text.trim() == "all" {
-        return Ok(Vec::new());
-    }
-    let names = || EventType::ALL.map(EventType::as_str).join(", ");
-    text.split(',')
-        .map(|name| {
-            let event = EventType::parse(name.trim());
-            event.with_context(|| format!("--events: `{}` is none of all, {}", name.trim(), names()))
-        })
-        .collect()
+fn parse_events(text: &str) -> anyhow::Result<EventFilter> {
+    EventFilter::parse(text.split(',').map(str::trim)).context("--events")
 }
 
 /// Refuses what is no address, and warns of one that the guard keeps webhooks away from: the server's own configuration

@@ -17,7 +17,7 @@ pub enum WebhookCommand {
         /// Its address
         #[arg(long)]
         url: String,
-        /// The events it is told of, separated by commas, or `all`
+        /// The events it is told of, separated by commas; `all` for the documented four, `*` for each there is
         #[arg(long)]
         events: String,
         /// A file with the secret to sign with, `-` for standard input; one is made up without
@@ -45,7 +45,7 @@ pub enum WebhookCommand {
         /// Another address
         #[arg(long)]
         url: Option<String>,
-        /// Other events, separated by commas, or `all`
+        /// Other events, separated by commas; `all` for the documented four, `*` for each there is
         #[arg(long)]
         events: Option<String>,
         /// What it is for; an empty text for nothing

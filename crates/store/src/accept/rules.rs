@@ -36,6 +36,9 @@ pub struct Situation<'a> {
     pub before: Option<&'a CallState>,
     /// What the organization's block list says of the caller.
     pub screening: Screening,
+    /// What it said before the message that is being merged, as far as can be known without looking: whether it was
+    /// unknown who calls.
+    pub was_unknown: bool,
     /// The contact with the caller's number; or the call's own one, where the number is what it was.
     pub contact: Option<Contact>,
     /// Whether the call had a contact, and a person deleted it.
@@ -48,6 +51,8 @@ pub struct Situation<'a> {
     pub appointments: Vec<(String, Appointment)>,
     /// What the organization set; not looked up for a call without a use of a tool.
     pub org: OrgSettings,
+    /// Whether anybody may ask for opt-in events. Where not, they need not be decided.
+    pub opted_in: bool,
     /// How long `call.completed` waits.
     pub completion_wait: Duration,
     /// Where recordings are served from, where they are.

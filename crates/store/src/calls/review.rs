@@ -7,11 +7,11 @@ use model::{AssistantId, CallId, CallStatus, ContactId, LeadId, OrgId, Patch, Re
 
 use super::detail;
 use crate::{
-    Error, OrgStore, Result,
+    Error, OrgStore, Result, Subject,
     contacts::apply_to_list,
     tx::Tx,
     value::params,
-    writes::{Answer, Asked, Halt, Refusal, Saved, Saving, Writing},
+    writes::{Answer, Asked, Change, Halt, Refusal, Saved, Saving, Writing},
 };
 
 /// What is said of a call by the organization.
@@ -44,6 +44,18 @@ struct Reviewed {
     spam: bool,
 }
 
+impl Reviewed {
+    fn changed(&self, before: &Self) -> Vec<&'static str> {
+        let fields = [
+            ("reviewed", self.reviewed != before.reviewed),
+            ("spam", self.spam != before.spam),
+            ("tags", self.tags != before.tags),
+            ("notes", self.notes != before.notes),
+        ];
+        fields.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+    }
+}
+
 async fn update(
     writing: &mut Writing<'_, '_>,
     id: CallId,
@@ -51,13 +63,15 @@ async fn update(
     links: Option<Arc<RecordingLinks>>,
 ) -> Saving {
     let (org, now) = (writing.org, writing.teller.now);
-    let sql = "SELECT tags, notes, reviewed_at IS NOT NULL, spam, updated_at FROM calls WHERE id = ?1 AND org_id = ?2";
+    let sql = "SELECT tags, notes, reviewed_at IS NOT NULL, spam, updated_at, completed_fired_at IS NOT NULL \
+               FROM calls WHERE id = ?1 AND org_id = ?2";
     let key = params![id, org];
     let found = writing.tx.first(sql, key, |row| {
         let (tags, notes) = (row.json("tags")?, row.get()?);
-        Ok((Reviewed { tags, notes, reviewed: row.get()?, spam: row.get()? }, row.get()?))
+        let reviewed = Reviewed { tags, notes, reviewed: row.get()?, spam: row.get()? };
+        Ok((reviewed, row.get()?, row.get::<bool>()?))
     });
-    let (before, version) = found.await?.ok_or(Refusal::Missing)?;
+    let (before, version, is_told) = found.await?.ok_or(Refusal::Missing)?;
     writing.expect(version)?;
     let mut after = before.clone();
     apply_to_list(review.tags, &mut after.tags);
@@ -73,6 +87,9 @@ async fn update(
         let tags = serde_json::Value::from(after.tags.clone()).to_string();
         let params = params![id, org, &tags, &after.notes, after.spam, stamp, after.reviewed, now];
         writing.tx.execute(sql, params).await?;
+        if is_told {
+            writing.note(Change::Fields(Subject::Call(id), Some(id), after.changed(&before)));
+        }
     }
     let call = detail(writing.tx, org, id, links.as_deref()).await?.ok_or(Refusal::Missing)?;
     let json = String::from_utf8(call.json)

@@ -4,10 +4,10 @@ use model::{Contact, ContactId, OrgId, Patch, Phone, Stamp};
 
 use super::{COLUMNS, by_id, by_phone, read};
 use crate::{
-    OrgStore, Result,
+    OrgStore, Result, Subject,
     tx::Tx,
-    value::params,
-    writes::{Answer, Asked, Refusal, Saved, Saving, Writing},
+    value::{Cells, params},
+    writes::{Answer, Asked, Change, Changed, Refusal, Saved, Saving, Writing},
 };
 
 /// What is said of a contact's fields.
@@ -82,6 +82,7 @@ pub(crate) async fn make(
     contact.updated_at = contact.created_at;
     super::insert(writing.tx, writing.org, &contact).await?;
     put_numbers(writing.tx, writing.org, &contact).await?;
+    note(writing, None, &contact);
     Ok(contact)
 }
 
@@ -104,7 +105,13 @@ pub(super) async fn save(writing: &mut Writing<'_, '_>, before: &Contact, after:
     if after.other_phones != before.other_phones {
         put_numbers(writing.tx, writing.org, after).await?;
     }
+    note(writing, Some(before), after);
     Ok(())
+}
+
+fn note(writing: &mut Writing<'_, '_>, before: Option<&Contact>, after: &Contact) {
+    let changed = Changed { before: before.cloned(), after: Some(after.clone()), call: None };
+    writing.note(Change::Contact(Box::new(changed)));
 }
 
 async fn delete(writing: &mut Writing<'_, '_>, id: ContactId) -> Saving {
@@ -128,12 +135,32 @@ pub(super) async fn move_records(
     from: ContactId,
     into: Option<ContactId>,
 ) -> Result<()> {
+    note_moved(writing, from).await?;
     for table in ["calls", "leads", "appointments"] {
         let stamp = writing.stamp().await?;
         let sql = format!(
             "UPDATE {table} SET contact_id = ?3, updated_at = ?4 WHERE contact_id = ?1 AND org_id = ?2"
         );
         writing.tx.execute(&sql, params![from, writing.org, into, stamp]).await?;
+    }
+    Ok(())
+}
+
+/// Notes the leads and appointments that another contact gets, or none. The calls may be any number, and are not told
+/// one by one.
+async fn note_moved(writing: &mut Writing<'_, '_>, from: ContactId) -> Result<()> {
+    if !writing.tx.known.opted_in.contains(&writing.org) {
+        return Ok(());
+    }
+    let key = params![from, writing.org];
+    let sql = "SELECT id, call_id FROM leads WHERE contact_id = ?1 AND org_id = ?2 ORDER BY created_at";
+    let leads = writing.tx.query(sql, key, |row| Ok((Subject::Lead(row.get()?), row.get()?))).await?;
+    let sql =
+        "SELECT id, call_id FROM appointments WHERE contact_id = ?1 AND org_id = ?2 ORDER BY created_at";
+    let read = |row: &mut Cells<'_>| Ok((Subject::Appointment(row.get()?), row.get()?));
+    let appointments = writing.tx.query(sql, key, read).await?;
+    for (subject, call) in leads.into_iter().chain(appointments) {
+        writing.note(Change::Fields(subject, call, vec!["contact_id"]));
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
     json::Object,
     leads,
     list::ListQuery,
-    recordings,
+    recordings::{self, Served},
     tx::Tx,
     value::{Cells, Value, params},
 };
@@ -228,7 +228,7 @@ fn placed_record(place: Place, record: &impl Serialize) -> Result<Record> {
 fn call(row: &mut Cells<'_>, links: Option<&RecordingLinks>) -> Result<Record> {
     let mut json = Vec::new();
     let mut object = Object::begin(&mut json);
-    let written = calls::write(row, &mut object, links)?;
+    let written = calls::write(row, &mut object, links.map(Served::by_key))?;
     object.raw("messages", row)?;
     let recorded = written.recording.and(written.id);
     Ok(Record { place: behind(written.created_at), json, recorded })

@@ -4,11 +4,11 @@ use model::{CallId, Contact, ContactId, Lead, LeadId, LeadStatus, OrgId, Patch, 
 
 use super::by_id;
 use crate::{
-    ContactChange, OrgStore, Result,
+    ContactChange, OrgStore, Result, Subject,
     calls::{self, NamedCall},
     contacts,
     tx::Tx,
-    value::params,
+    value::{Cells, params},
     writes::{Answer, Asked, Change, Changed, Halt, Refusal, Saved, Saving, Writing},
 };
 
@@ -171,6 +171,7 @@ async fn apply(
 async fn delete(writing: &mut Writing<'_, '_>, id: LeadId) -> Saving {
     let before = by_id(writing.tx, writing.org, id).await?.ok_or(Refusal::Missing)?;
     writing.expect(before.updated_at)?;
+    note_left(writing, id).await?;
     let stamp = writing.stamp().await?;
     let sql = "UPDATE appointments SET lead_id = NULL, updated_at = ?3 WHERE lead_id = ?1 AND org_id = ?2";
     writing.tx.execute(sql, params![id, writing.org, stamp]).await?;
@@ -178,6 +179,16 @@ async fn delete(writing: &mut Writing<'_, '_>, id: LeadId) -> Saving {
     writing.tx.execute(sql, params![id, writing.org]).await?;
     writing.note(Change::Lead(Box::new(Changed { before: Some(before), after: None, call: None })));
     Ok(Saved::deleted(id.uuid()))
+}
+
+/// Notes the appointments that lose their lead.
+async fn note_left(writing: &mut Writing<'_, '_>, lead: LeadId) -> Result<()> {
+    let sql = "SELECT id, call_id FROM appointments WHERE lead_id = ?1 AND org_id = ?2 ORDER BY created_at";
+    let read = |row: &mut Cells<'_>| Ok((Subject::Appointment(row.get()?), row.get()?));
+    for (subject, call) in writing.tx.query(sql, params![lead, writing.org], read).await? {
+        writing.note(Change::Fields(subject, call, vec!["lead_id"]));
+    }
+    Ok(())
 }
 
 /// Writes all that a person can change of a lead: more than a call can.

@@ -106,8 +106,8 @@ fn whoever_sends_the_last_id_gets_what_was_missed() {
         assert_snapshot!(told.join("\n"), @"
         400 bad_request: Wrong query parameter `after`: UUID parsing failed: invalid length: found 1
         404 not_found: There is no event or delivery with this id; it may be older than what is kept: use `since`
-        400 bad_request: Wrong query parameter `type`: `` is no event: there are call.completed, call.transferred, appointment.booked, lead.created
-        400 bad_request: Wrong query parameter `type`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created
+        400 bad_request: Wrong query parameter `type`: `` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated
+        400 bad_request: Wrong query parameter `type`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated
         400 bad_request: Wrong query parameter: unknown field `types`, expected one of `limit`, `cursor`, `after`, `since`, `type`
         404 not_found: There is no event or delivery with this id; it may be older than what is kept: use `since`
         ");
@@ -161,6 +161,10 @@ fn an_endpoint_is_shown_what_it_may_have_missed() {
     });
 }
 
+fn is_documented(event: &str) -> bool {
+    ["call.completed", "call.transferred", "appointment.booked", "lead.created"].contains(&event)
+}
+
 #[test]
 fn every_type_has_an_example_that_its_schema_describes() {
     on_both(async |app| {
@@ -178,7 +182,17 @@ fn every_type_has_an_example_that_its_schema_describes() {
                 keys.sort();
                 keys
             };
-            assert_eq!(keys(&data["properties"]), keys(&example["data"]), "{}", described["name"]);
+            // The opt-in ones are a record and a few fields more.
+            let mut fields = Vec::new();
+            for part in data["allOf"].as_array().unwrap_or(&vec![data.clone()]) {
+                let part = part["$ref"]
+                    .as_str()
+                    .map_or(part, |name| schema.pointer(name.trim_start_matches('#')).expect("a definition"));
+                fields.extend(keys(&part["properties"]));
+            }
+            fields.sort();
+            assert_eq!(fields, keys(&example["data"]), "{}", described["name"]);
+            assert_eq!(described["opt_in"], json!(!is_documented(text(&described["name"]))));
             assert_eq!(keys(&schema["properties"]), keys(example));
             assert!(!schema.to_string().contains("#/components"), "it stands alone");
             let one = app.key(&org).data(&format!("/v1/event-types/{}", text(&described["name"]))).await;
@@ -190,8 +204,15 @@ fn every_type_has_an_example_that_its_schema_describes() {
         call.transferred: The assistant handed the caller to a configured destination.
         appointment.booked: The assistant booked an appointment during a call.
         lead.created: A new lead was made from a call.
+        call.started: A call is under way.
+        call.updated: Something of a call changed after it was told as completed.
+        lead.updated: Something of a lead changed.
+        appointment.updated: Something of an appointment changed.
+        appointment.cancelled: An appointment was called off, or deleted before it took place.
+        contact.created: There is a new contact.
+        contact.updated: Something of a contact changed.
         ");
-        assert_snapshot!(app.key(&org).get("/v1/event-types/call.answered").await.error(), @"404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created");
+        assert_snapshot!(app.key(&org).get("/v1/event-types/call.answered").await.error(), @"404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated");
     });
 }
 
@@ -243,7 +264,7 @@ fn a_sample_is_told_as_any_event_to_all_endpoints_or_to_one() {
         assert_snapshot!(refused.join("\n"), @"
         404 not_found: There is no webhook with this id
         400 bad_request: Wrong field `set`: `call.completed` has no field `name`
-        404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created
+        404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated
         ");
     });
 }

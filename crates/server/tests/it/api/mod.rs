@@ -25,6 +25,7 @@ mod isolation;
 mod leads;
 mod limits;
 mod openapi;
+mod opt_in;
 mod orders;
 mod paging;
 pub(crate) mod platforms;

@@ -46,15 +46,28 @@ fn the_description_names_every_webhook_with_its_body() {
     call.transferred: Webhook_CallTransferred data delivery_id event organization_id timestamp; data call_id caller_name caller_phone summary transfer_destination transfer_reason transfer_status transferred_at
     appointment.booked: Webhook_AppointmentBooked data delivery_id event organization_id timestamp; data appointment_id attendee_email attendee_name attendee_phone call_id contact_id ends_at location notes starts_at time_zone title
     lead.created: Webhook_LeadCreated data delivery_id event organization_id timestamp; data call_id contact_id email intent lead_id name phone summary urgency
+    call.started: Webhook_CallStarted data delivery_id event organization_id timestamp; data assistant_id caller_email caller_name caller_phone contact_id created_at direction duration_seconds ended_at ended_reason external_id id intent notes recording_available recording_url reviewed source spam started_at status summary tags transcript transfer_status updated_at urgency call_id
+    call.updated: Webhook_CallUpdated data delivery_id event organization_id timestamp; data assistant_id caller_email caller_name caller_phone contact_id created_at direction duration_seconds ended_at ended_reason external_id id intent notes recording_available recording_url reviewed source spam started_at status summary tags transcript transfer_status updated_at urgency call_id changed
+    lead.updated: Webhook_LeadUpdated data delivery_id event organization_id timestamp; data call_id contact_id created_at email id intent name notes phone status summary updated_at urgency changed lead_id
+    appointment.updated: Webhook_AppointmentUpdated data delivery_id event organization_id timestamp; data assistant_id attendee_email attendee_name attendee_phone call_id contact_id created_at ends_at external_id id lead_id location notes source starts_at status time_zone title updated_at appointment_id changed
+    appointment.cancelled: Webhook_AppointmentUpdated data delivery_id event organization_id timestamp; data assistant_id attendee_email attendee_name attendee_phone call_id contact_id created_at ends_at external_id id lead_id location notes source starts_at status time_zone title updated_at appointment_id changed
+    contact.created: Webhook_ContactCreated data delivery_id event organization_id timestamp; data call_count company created_at email id last_call_at name notes other_phones phone tags updated_at contact_id
+    contact.updated: Webhook_ContactUpdated data delivery_id event organization_id timestamp; data call_count company created_at email id last_call_at name notes other_phones phone tags updated_at changed contact_id
     ");
 }
 
 fn data_fields(document: &Value, body: &Value) -> String {
-    let mut data = &body["properties"]["data"];
-    if let Some(name) = data["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
-        data = &document["components"]["schemas"][name];
-    }
-    data["properties"].as_object().expect("properties").keys().cloned().collect::<Vec<_>>().join(" ")
+    let named = |schema: &Value| match schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+        Some(name) => document["components"]["schemas"][name].clone(),
+        None => schema.clone(),
+    };
+    let data = named(&body["properties"]["data"]);
+    // The opt-in ones are a record and a few fields more.
+    let parts = data["allOf"].as_array().cloned().unwrap_or_else(|| vec![data.clone()]);
+    let fields = parts.iter().flat_map(|part| {
+        named(part)["properties"].as_object().expect("properties").keys().cloned().collect::<Vec<_>>()
+    });
+    fields.collect::<Vec<_>>().join(" ")
 }
 
 #[test]

@@ -33,6 +33,17 @@ pub(super) async fn outcome(
     if let Some(number) = blocked {
         app.key(&org).made("/v1/blocked-numbers", json!({"phone": number})).await;
     }
+    outcome_of(app, &org, &receiver, platform, messages).await
+}
+
+/// The same of an organization of one's own.
+pub(super) async fn outcome_of(
+    app: &TestApp,
+    org: &Org,
+    receiver: &Receiver,
+    platform: Platform,
+    messages: &[&str],
+) -> Outcome {
     let source = org.source(platform).await;
     for message in messages {
         let answer = source.post(app, message).await;
@@ -41,7 +52,7 @@ pub(super) async fn outcome(
         app.tick(Duration::from_secs(1)).await;
     }
     app.tick(Duration::from_secs(61)).await;
-    Outcome { records: records(app, &org).await, events: receiver.take_events() }
+    Outcome { records: records(app, org).await, events: receiver.take_events() }
 }
 
 async fn records(app: &TestApp, org: &Org) -> BTreeMap<&'static str, Value> {

@@ -1,7 +1,7 @@
 //! Webhooks as they leave: to whom, with what, and signed how.
 
 use insta::assert_snapshot;
-use model::{EventType, Platform};
+use model::{EventFilter, EventType, Platform};
 use serde_json::{Value, json};
 use store::NewEndpoint;
 
@@ -74,7 +74,7 @@ fn without_a_secret_nothing_is_signed_by_one() {
         let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
         org.endpoint_with(NewEndpoint {
             url: receiver.url("/"),
-            events: Vec::new(),
+            events: EventFilter::default(),
             secret: None,
             source: None,
         })
@@ -99,8 +99,13 @@ fn a_person_s_own_secret_signs_too() {
     on_both(async |app| {
         let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
         let secret = Some("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".to_owned());
-        org.endpoint_with(NewEndpoint { url: receiver.url("/"), events: Vec::new(), secret, source: None })
-            .await;
+        org.endpoint_with(NewEndpoint {
+            url: receiver.url("/"),
+            events: EventFilter::default(),
+            secret,
+            source: None,
+        })
+        .await;
         app.key(&org).write_call(json!({"external_id": "a", "summary": "Grüße 🎉"})).await;
         receiver.take()[0].verify("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
     });
@@ -112,7 +117,7 @@ fn an_endpoint_is_told_what_it_asked_for_and_only_its_own_organization_s() {
         let (mine, theirs) = (app.org("Mine").await, app.org("Theirs").await);
         let receiver = Receiver::start().await;
         mine.endpoint(&receiver.url("/all")).await;
-        let leads = vec![EventType::LeadCreated];
+        let leads = EventFilter::Only(vec![EventType::LeadCreated]);
         mine.endpoint_with(NewEndpoint {
             url: receiver.url("/leads"),
             events: leads,

@@ -10,7 +10,7 @@ use inboundflow::{
     config::Config,
 };
 use model::{
-    ApiKey, Clock, OrgId, Platform, Scopes, SourceId, Time,
+    ApiKey, Clock, EventFilter, OrgId, Platform, Scopes, SourceId, Time,
     testing::{CountedIds, ManualClock},
 };
 use reconcile::Reconciler;
@@ -364,8 +364,13 @@ impl Org {
     /// An endpoint that wants every event, signed.
     pub(crate) async fn endpoint(&self, url: &str) -> Endpoint {
         let secret = Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
-        self.endpoint_with(NewEndpoint { url: url.to_owned(), events: Vec::new(), secret, source: None })
-            .await
+        self.endpoint_with(NewEndpoint {
+            url: url.to_owned(),
+            events: EventFilter::default(),
+            secret,
+            source: None,
+        })
+        .await
     }
 
     pub(crate) async fn endpoint_with(&self, new: NewEndpoint) -> Endpoint {
