@@ -228,8 +228,8 @@ fn neutralized(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const RECORD: &[u8] = br#"{"id":"1","name":"=cmd|'/c calc'!A1","phone":"+14155550142","email":null,
-        "company":"Smith, \"Sons\"\nand","notes":"-1","tags":["vip","@home"],"call_count":-2}"#;
+    const RECORD: &[u8] = br#"{"id":"1","name":"=cmd|'/c calc'!A1","phone":"+14155550142",
+        "other_phones":["+14155550143"],"email":null,"company":"Smith, \"Sons\"\nand","notes":"-1","tags":["vip","@home"],"call_count":-2}"#;
 
     fn csv_of(mode: CsvMode) -> String {
         let page = page(ExportKind::Contacts, Format::Csv(mode), &[RECORD.to_vec()]).expect("CSV");
@@ -240,7 +240,7 @@ mod tests {
     fn what_a_spreadsheet_would_run_is_neutralized_for_people() {
         assert_eq!(
             csv_of(CsvMode::Safe),
-            "1,'=cmd|'/c calc'!A1,'+14155550142,,\"Smith, \"\"Sons\"\"\nand\",'-1,\"[\"\"vip\"\",\"\"@home\"\"]\",-2,,,\r\n"
+            "1,'=cmd|'/c calc'!A1,'+14155550142,\"[\"\"+14155550143\"\"]\",,\"Smith, \"\"Sons\"\"\nand\",'-1,\"[\"\"vip\"\",\"\"@home\"\"]\",-2,,,\r\n"
         );
         for begin in ['=', '+', '-', '@', '\t', '\r'] {
             assert_eq!(neutralized(&format!("{begin}x")), format!("'{begin}x"));
@@ -257,13 +257,14 @@ mod tests {
             "1",
             "=cmd|'/c calc'!A1",
             "+14155550142",
+            "[\"+14155550143\"]",
             "",
             "Smith, \"Sons\"\nand",
             "-1",
             "[\"vip\",\"@home\"]",
             "-2",
         ];
-        assert_eq!(read[0].iter().take(8).collect::<Vec<_>>(), expected);
+        assert_eq!(read[0].iter().take(9).collect::<Vec<_>>(), expected);
     }
 
     #[test]
