@@ -106,7 +106,8 @@ fn records() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(v1::calls::list_calls, v1::calls::create_call))
         .routes(routes!(v1::calls::get_call, v1::calls::review_call))
-        .routes(routes!(v1::recordings::get_recording))
+        .routes(routes!(v1::recordings::get_recording, v1::recordings::delete_recordings))
+        .routes(routes!(v1::recordings::fetch_recordings))
         .routes(routes!(v1::recordings::get_recording_by_link))
         .routes(routes!(v1::contacts::list_contacts, v1::contacts::create_contact))
         .routes(routes!(

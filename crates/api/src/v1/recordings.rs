@@ -4,14 +4,18 @@ use axum::{extract::State, response::Response};
 use http::{HeaderMap, Method};
 use model::{LinkError, Variant, id::kind};
 use serde::Deserialize;
+use store::CallDetail;
 use utoipa::IntoParams;
 
 use crate::{
     AppState,
     auth::Caller,
+    envelope::RawOne,
     error::{ApiError, Code},
     extract::{PathId, Query, RecordingPath},
-    media, openapi,
+    media,
+    openapi::{self, OneOf},
+    v1::calls::get_call,
 };
 
 /// Which of a call's recordings is asked for.
@@ -50,6 +54,42 @@ pub(crate) async fn get_recording(
 ) -> Result<Response, ApiError> {
     let found = caller.store.get_recording(call, query.variant).await?;
     media::answer(&state.vault, call, found, (&method, &headers)).await
+}
+
+/// Have a call's recordings fetched again
+///
+/// Those that could not be fetched from the platform: now, and with all tries anew, as after its API key was changed. What
+/// is there stays, and what was deleted stays deleted. To ask twice does no harm.
+#[utoipa::path(post, path = "/v1/calls/{id}/recording/fetch", tag = "Calls",
+    params(("id" = String, Path, description = "The call's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "The call, with how its recordings stand now.", body = OneOf<CallDetail>),
+        openapi::GetErrors,
+    ))]
+pub(crate) async fn fetch_recordings(
+    caller: Caller,
+    PathId(call): PathId<kind::Call>,
+) -> Result<RawOne, ApiError> {
+    caller.store.refetch_recordings(call).await?;
+    get_call(caller, PathId(call)).await
+}
+
+/// Delete a call's recordings
+///
+/// For good: they are served to nobody from now on, and not fetched again whatever the platform tells. The call stays.
+/// To ask twice does no harm.
+#[utoipa::path(delete, path = "/v1/calls/{id}/recording", tag = "Calls",
+    params(("id" = String, Path, description = "The call's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "The call, without its recordings.", body = OneOf<CallDetail>),
+        openapi::GetErrors,
+    ))]
+pub(crate) async fn delete_recordings(
+    caller: Caller,
+    PathId(call): PathId<kind::Call>,
+) -> Result<RawOne, ApiError> {
+    caller.store.delete_recordings(call).await?;
+    get_call(caller, PathId(call)).await
 }
 
 /// What makes a link good.

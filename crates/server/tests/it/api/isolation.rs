@@ -39,6 +39,8 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("POST /v1/calls", Row::Write(same_name)),
         ("GET /v1/calls/{id}", Row::Record("calls")),
         ("GET /v1/calls/{id}/recording", Row::Record("calls")),
+        ("DELETE /v1/calls/{id}/recording", Row::Record("calls")),
+        ("POST /v1/calls/{id}/recording/fetch", Row::Record("calls")),
         ("GET /recordings/{call_id}/{variant}", Row::Open),
         ("PATCH /v1/calls/{id}", Row::Change("calls", || json!({"notes": "Mine", "spam": true}))),
         ("GET /v1/contacts", Row::List),

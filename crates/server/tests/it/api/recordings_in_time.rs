@@ -79,17 +79,25 @@ fn what_was_given_up_is_fetched_when_it_is_asked_for_again() {
         assert_eq!(storage.asked().len(), 5);
         let client = app.key(&org);
         let call = only_call(&client).await;
-        let id = call["id"].as_str().expect("an id").parse().expect("an id");
-        assert_eq!(org.records.refetch_recordings(id).await.expect("a write"), 1);
+        let recording = format!("/v1/calls/{}/recording", call["id"].as_str().expect("an id"));
+        let fetch = format!("{recording}/fetch");
+        let asked = client.post(&fetch, &json!({})).await;
+        assert_eq!(
+            (asked.status.as_u16(), &asked.json()["data"]["recordings"][0]["state"]),
+            (200, &json!("pending"))
+        );
         app.settle().await;
         let path = path_of(&only_call(&client).await);
         assert_eq!(client.get(&path).await.bytes, sound);
-        assert_eq!(org.records.refetch_recordings(id).await.expect("a write"), 0, "what is there stays");
+        let again = client.post(&fetch, &json!({})).await;
+        assert_eq!(again.json()["data"]["recordings"][0]["state"], "stored", "what is there stays");
 
-        assert_eq!(org.records.delete_recordings(id).await.expect("a write"), 1);
+        let deleted = client.delete(&recording).await;
+        assert_eq!((deleted.status.as_u16(), &deleted.json()["data"]["recording_url"]), (200, &json!(null)));
         app.settle().await;
         assert_eq!(files(&app.recordings_folder()), Vec::<String>::new());
-        assert_eq!(org.records.refetch_recordings(id).await.expect("a write"), 0, "deleted is deleted");
+        let again = client.post(&fetch, &json!({})).await;
+        assert_eq!(again.json()["data"]["recordings"][0]["state"], "deleted", "deleted is deleted");
         assert_eq!(client.get(&path).await.error(), "404 not_found: The recording was deleted");
     });
 }

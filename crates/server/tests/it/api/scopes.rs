@@ -40,8 +40,10 @@ fn every_operation_names_the_scope_that_it_needs() {
     let mut listed: Vec<_> = listed.collect();
     listed.sort();
     assert_snapshot!(listed.join("\n"), @"
+    calls:write: DELETE /v1/calls/{id}/recording
     calls:write: PATCH /v1/calls/{id}
     calls:write: POST /v1/calls
+    calls:write: POST /v1/calls/{id}/recording/fetch
     read: GET /v1/appointments
     read: GET /v1/appointments/{id}
     read: GET /v1/assistants
