@@ -118,12 +118,14 @@ fn records() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::contacts::merge_contacts))
         .routes(routes!(v1::leads::list_leads, v1::leads::create_lead))
         .routes(routes!(v1::leads::get_lead, v1::leads::update_lead, v1::leads::delete_lead))
+        .routes(routes!(v1::leads::get_lead_provenance))
         .routes(routes!(v1::appointments::list_appointments, v1::appointments::create_appointment))
         .routes(routes!(
             v1::appointments::get_appointment,
             v1::appointments::update_appointment,
             v1::appointments::delete_appointment
         ))
+        .routes(routes!(v1::appointments::get_appointment_provenance))
         .routes(routes!(
             v1::blocked_numbers::list_blocked_numbers,
             v1::blocked_numbers::create_blocked_number

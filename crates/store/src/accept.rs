@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use model::{CallId, CallState, Change, Field, OrgId, Platform, SourceId};
+use model::{CallId, CallState, Change, Field, InboxId, OrgId, Platform, SourceId};
 
 use crate::{
     Error, Idempotency, Incoming, OrgStore, Outcome, Reading, Received, Result, Source, StoredObject,
@@ -71,6 +71,8 @@ impl Deref for Context {
 pub(crate) struct Origin {
     pub(crate) source: SourceId,
     pub(crate) platform: Platform,
+    /// The message that tells of it, where one does.
+    pub(crate) message: Option<InboxId>,
 }
 
 impl OrgStore {
@@ -86,7 +88,8 @@ impl OrgStore {
                 let asked = asked.clone();
                 Box::pin(async move {
                     let (context, source, message) = &*asked;
-                    let origin = Origin { source: source.id, platform: source.platform };
+                    let origin =
+                        Origin { source: source.id, platform: source.platform, message: Some(message.id) };
                     let received = receive(tx, context, origin, message).await?;
                     if source.forwards {
                         forwards::insert(tx, context, source, message, &received).await?;
@@ -265,7 +268,7 @@ async fn api_origin(tx: &mut Tx<'_>, org: OrgId) -> Result<Origin> {
                ORDER BY created_at LIMIT 1";
     let source = tx.first(sql, params![org], |row| row.get()).await?;
     let source = source.ok_or(Error::Stored { what: "API source", why: "is not there".into() })?;
-    Ok(Origin { source, platform: Platform::Api })
+    Ok(Origin { source, platform: Platform::Api, message: None })
 }
 
 /// A call that a change was merged into.

@@ -9,6 +9,7 @@ use model::{
 use crate::{
     Listed, OrgStore, Result,
     list::ListQuery,
+    provenance::Made,
     tx::Tx,
     value::{Cells, params},
 };
@@ -109,14 +110,16 @@ pub(crate) async fn of_call(tx: &mut Tx<'_>, org: OrgId, call: CallId) -> Result
 pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     org: OrgId,
-    tool_call: Option<&str>,
+    (tool_call, made): (Option<&str>, Option<Made>),
     new: &Appointment,
 ) -> Result<()> {
+    let (rule, message) = Made::columns(made);
     tx.execute(
         "INSERT INTO appointments (id, org_id, call_id, tool_call_id, contact_id, lead_id, assistant_id, title, \
              attendee_name, attendee_phone, attendee_email, starts_at, ends_at, time_zone, location, notes, status, \
-             source, external_id, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+             source, external_id, created_at, updated_at, rule, message_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, \
+             ?23)",
         params![
             new.id,
             org,
@@ -139,6 +142,8 @@ pub(crate) async fn insert(
             &new.external_id,
             new.created_at,
             new.updated_at,
+            rule,
+            message,
         ],
     )
     .await

@@ -140,7 +140,7 @@ impl OrgStore {
         healing: Healing,
         (rules, history): (Rules, Rules),
     ) -> Result<Received> {
-        let origin = Origin { source: source.id, platform: source.platform };
+        let origin = Origin { source: source.id, platform: source.platform, message: Some(message.id) };
         let id = self.store.0.ids.id();
         let asked = Arc::new((self.context(rules), self.context(history), message, healing));
         let done = asked.clone();

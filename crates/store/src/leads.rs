@@ -7,6 +7,7 @@ use model::{ContactId, Cursor, Lead, LeadId, LeadStatus, OrgId, Page, Phone, Urg
 use crate::{
     Listed, OrgStore, Result,
     list::ListQuery,
+    provenance::Made,
     tx::Tx,
     value::{Cells, params},
 };
@@ -89,11 +90,13 @@ pub(crate) async fn open_lead_of(tx: &mut Tx<'_>, org: OrgId, contact: ContactId
     tx.first(&sql, params![contact, org], read).await
 }
 
-pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, lead: &Lead) -> Result<()> {
+/// Stores a new lead, which a rule may have made.
+pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, made: Option<Made>, lead: &Lead) -> Result<()> {
+    let (rule, message) = Made::columns(made);
     tx.execute(
         "INSERT INTO leads (id, org_id, call_id, contact_id, name, phone, email, intent, urgency, summary, status, \
-                            notes, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                            notes, created_at, updated_at, rule, message_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         params![
             lead.id,
             org,
@@ -109,6 +112,8 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, lead: &Lead) -> Result<(
             &lead.notes,
             lead.created_at,
             lead.updated_at,
+            rule,
+            message,
         ],
     )
     .await

@@ -34,6 +34,7 @@ mod list;
 mod migrate;
 pub mod outbox;
 mod postgres;
+mod provenance;
 mod received;
 mod recent;
 mod recording_notes;
@@ -98,6 +99,7 @@ pub use crate::{
     leads::{LeadChange, ListLeads},
     list::{Listed, Placed},
     outbox::Outbox,
+    provenance::{Provenance, Rule},
     received::Received,
     recording_queue::{Fetch, Fetched},
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, StoredObject},

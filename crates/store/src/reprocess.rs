@@ -48,7 +48,7 @@ impl OrgStore {
     /// Applies a message again, whatever became of it before, and writes down what becomes of it now. A repetition is
     /// applied too: that changes nothing more.
     pub async fn reapply(&self, source: &Source, message: Reread, rules: Rules) -> Result<Received> {
-        let origin = Origin { source: source.id, platform: source.platform };
+        let origin = Origin { source: source.id, platform: source.platform, message: Some(message.id) };
         let asked = Arc::new((self.context(rules), message));
         let done = asked.clone();
         let received = self

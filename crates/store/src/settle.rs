@@ -1,7 +1,7 @@
 //! What follows from a call's new state: decided by the rules, written here.
 
 use model::{
-    Appointment, AssistantId, AssistantRef, CallState, Contact, Field, Lead, OrgId, Platform, Ranks,
+    Appointment, AssistantId, AssistantRef, CallState, Contact, Field, InboxId, Lead, OrgId, Platform, Ranks,
 };
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     appointments, assistants, blocked_numbers,
     calls::{self, Beside, Stored},
     contacts, events, leads,
+    provenance::{Made, Rule},
     stamps::Stamps,
     tx::Tx,
     value::{Cells, params},
@@ -41,7 +42,7 @@ pub(crate) async fn settle(
     if let Some(id) = contact_before.filter(|before| Some(*before) != decision.call.contact_id) {
         contacts::lose_call(tx, org, id, updated_at).await?;
     }
-    write_records(tx, org, &before, &decision, stamps).await?;
+    write_records(tx, (org, origin.message), &before, &decision, stamps).await?;
     events::insert_all(tx, context, decision.events, stamps).await
 }
 
@@ -180,11 +181,12 @@ impl Before {
 
 async fn write_records(
     tx: &mut Tx<'_>,
-    org: OrgId,
+    (org, message): (OrgId, Option<InboxId>),
     before: &Before,
     decision: &Decision,
     stamps: &mut Stamps,
 ) -> Result<()> {
+    let made = |rule| Some(Made { rule, message });
     if let Some(contact) = &decision.contact {
         let stamp = stamps.next(tx).await?;
         let contact = Contact { created_at: stamp, updated_at: stamp, ..contact.clone() };
@@ -200,7 +202,7 @@ async fn write_records(
         if before.lead == Some(lead.id) {
             leads::update(tx, org, &lead).await?;
         } else {
-            leads::insert(tx, org, &lead).await?;
+            leads::insert(tx, org, made(Rule::SufficientContext), &lead).await?;
         }
     }
     for (tool_call, appointment) in &decision.appointments {
@@ -209,7 +211,8 @@ async fn write_records(
         if before.appointments.contains(&appointment.id) {
             appointments::update(tx, org, &appointment).await?;
         } else {
-            appointments::insert(tx, org, Some(tool_call), &appointment).await?;
+            let by = (Some(tool_call.as_str()), made(Rule::BookingTool));
+            appointments::insert(tx, org, by, &appointment).await?;
         }
     }
     Ok(())

@@ -73,7 +73,7 @@ impl Store {
     pub async fn close_call(&self, call: &OpenCall, change: Change, rules: Rules) -> Result<bool> {
         let context = self.org(call.org).context(rules);
         let (id, external_id) = (call.id, call.external_id.clone());
-        let origin = Origin { source: call.source, platform: call.platform };
+        let origin = Origin { source: call.source, platform: call.platform, message: None };
         self.write(move |tx| {
             Box::pin(async move {
                 let mut stamps = Stamps::take(tx, context.org, context.now).await?;

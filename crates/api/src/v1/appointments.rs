@@ -3,6 +3,7 @@
 use axum::response::Response;
 use model::{Appointment, AppointmentStatus, id::kind};
 use serde::Deserialize;
+use store::Provenance;
 use utoipa::IntoParams;
 
 use crate::{
@@ -64,6 +65,24 @@ pub(crate) async fn list_appointments(
         phone: query.phone.map(|phone| phone.0),
     };
     Ok(List(caller.store.list_appointments(list).await?))
+}
+
+/// Get where an appointment comes from
+///
+/// The rule that made it, the call and its source, the message that brought it about, and the use of a tool that booked
+/// it.
+#[utoipa::path(get, path = "/v1/appointments/{id}/provenance", tag = "Appointments",
+    params(("id" = String, Path, description = "The appointment's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "Where it comes from.", body = OneOf<Provenance>),
+        openapi::GetErrors,
+    ))]
+pub(crate) async fn get_appointment_provenance(
+    caller: Caller,
+    PathId(id): PathId<kind::Appointment>,
+) -> Result<One<Provenance>, ApiError> {
+    let found = caller.store.appointment_provenance(id).await?;
+    found.map(One::new).ok_or_else(|| ApiError::not_found("appointment"))
 }
 
 /// Get an appointment

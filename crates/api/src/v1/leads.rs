@@ -3,6 +3,7 @@
 use axum::response::Response;
 use model::{Lead, LeadStatus, Urgency, id::kind};
 use serde::Deserialize;
+use store::Provenance;
 use utoipa::IntoParams;
 
 use crate::{
@@ -60,6 +61,23 @@ pub(crate) async fn list_leads(
         phone: query.phone.map(|phone| phone.0),
     };
     Ok(List(caller.store.list_leads(list).await?))
+}
+
+/// Get where a lead comes from
+///
+/// The rule that made it, the call and its source, and the message that brought it about.
+#[utoipa::path(get, path = "/v1/leads/{id}/provenance", tag = "Leads",
+    params(("id" = String, Path, description = "The lead's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "Where it comes from.", body = OneOf<Provenance>),
+        openapi::GetErrors,
+    ))]
+pub(crate) async fn get_lead_provenance(
+    caller: Caller,
+    PathId(id): PathId<kind::Lead>,
+) -> Result<One<Provenance>, ApiError> {
+    let found = caller.store.lead_provenance(id).await?;
+    found.map(One::new).ok_or_else(|| ApiError::not_found("lead"))
 }
 
 /// Get a lead

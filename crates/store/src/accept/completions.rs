@@ -20,8 +20,11 @@ impl Store {
                                ORDER BY completion_due_at LIMIT 100";
                     tx.query(sql, params![now], |row| {
                         let (id, org) = (row.get::<CallId>()?, row.get::<OrgId>()?);
-                        let origin =
-                            Origin { source: row.get()?, platform: row.word("platform", Platform::parse)? };
+                        let origin = Origin {
+                            source: row.get()?,
+                            platform: row.word("platform", Platform::parse)?,
+                            message: None,
+                        };
                         Ok((id, org, origin))
                     })
                     .await

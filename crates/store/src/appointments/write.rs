@@ -93,7 +93,7 @@ async fn create(writing: &mut Writing<'_, '_>, call: Option<CallId>, new: Appoin
     }
     appointment.created_at = writing.stamp().await?;
     appointment.updated_at = appointment.created_at;
-    insert(writing.tx, writing.org, None, &appointment).await?;
+    insert(writing.tx, writing.org, (None, None), &appointment).await?;
     let saved = Saved::created(&appointment);
     writing.note(Change::Appointment(Box::new(Changed { before: None, after: Some(appointment), call })));
     Ok(saved)

@@ -122,7 +122,7 @@ pub(super) async fn lead(
         updated_at: stamp,
         ..theirs.clone()
     };
-    leads::insert(tx, org, &lead).await?;
+    leads::insert(tx, org, None, &lead).await?;
     let sql = "UPDATE calls SET lead_id = ?3 WHERE id = ?1 AND org_id = ?2 AND lead_id IS NULL";
     tx.execute(sql, params![call_id, org, id]).await?;
     Ok(Became::New(id))
@@ -167,7 +167,7 @@ pub(super) async fn appointment(
         updated_at: stamp,
         ..theirs.clone()
     };
-    appointments::insert(tx, org, Some(&tool_call), &appointment).await?;
+    appointments::insert(tx, org, (Some(&tool_call), None), &appointment).await?;
     Ok(Became::New(id))
 }
 

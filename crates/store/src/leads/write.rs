@@ -84,7 +84,7 @@ async fn create(writing: &mut Writing<'_, '_>, call: Option<CallId>, new: LeadCh
     find_person(writing, &mut lead, call.as_ref()).await?;
     lead.created_at = writing.stamp().await?;
     lead.updated_at = lead.created_at;
-    super::insert(writing.tx, writing.org, &lead).await?;
+    super::insert(writing.tx, writing.org, None, &lead).await?;
     if let Some(call) = &call {
         calls::put_lead(writing.tx, writing.org, call.id, lead.id).await?;
     }

@@ -30,6 +30,7 @@ mod orders;
 mod paging;
 pub(crate) mod platforms;
 mod poison;
+mod provenance;
 mod recordings;
 mod recordings_in_time;
 mod records;

@@ -46,6 +46,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     calls:write: POST /v1/calls/{id}/recording/fetch
     read: GET /v1/appointments
     read: GET /v1/appointments/{id}
+    read: GET /v1/appointments/{id}/provenance
     read: GET /v1/assistants
     read: GET /v1/blocked-numbers
     read: GET /v1/blocked-numbers/{id}
@@ -69,6 +70,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     read: GET /v1/export/leads
     read: GET /v1/leads
     read: GET /v1/leads/{id}
+    read: GET /v1/leads/{id}/provenance
     records:write: DELETE /v1/appointments/{id}
     records:write: DELETE /v1/blocked-numbers/{id}
     records:write: DELETE /v1/contacts/{id}
