@@ -8,7 +8,7 @@ use connectors::{
     history::{Kept, Listed, Standing},
 };
 use http::HeaderMap;
-use model::{CallStatus, Time};
+use model::{CallStatus, Fired, Time};
 use serde_json::Value;
 use store::{Decision, Healing, Incoming, Reading, Received, Rules, Situation, Source};
 
@@ -106,7 +106,7 @@ fn read_kept(source: &Source, kept: &Kept) -> Reading {
 /// Makes all that follows from a call and tells nobody, now or later.
 fn decide_quietly(mut situation: Situation<'_>) -> Decision {
     if situation.call.facts.status == Some(CallStatus::Completed) {
-        situation.call.fired.completed_at = Some(situation.now);
+        situation.call.fired.completed_at = Some(Fired::NEVER_TOLD);
     }
     let mut decision = decide(situation);
     decision.call.fired.completion_due_at = None;

@@ -71,7 +71,7 @@ impl<'a> Before<'a> {
 
     /// That a call changed which had been told as completed.
     fn updated(&self, after: &CallState) -> Option<NewEvent> {
-        let before = self.call.filter(|before| before.fired.completed_at.is_some())?;
+        let before = self.call.filter(|before| before.fired.was_told())?;
         let changed = changed_fields(before, after, self.links);
         NewEvent::updated(Subject::Call(after.id), Some(after.id), changed)
     }

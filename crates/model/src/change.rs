@@ -171,10 +171,20 @@ pub struct CallState {
 pub struct Fired {
     /// When `call.completed` is due at the latest, while the platform's better message is waited for.
     pub completion_due_at: Option<Time>,
-    /// When `call.completed` fired.
+    /// When `call.completed` fired; [`Fired::NEVER_TOLD`] where it is not to fire any more.
     pub completed_at: Option<Time>,
     /// When `call.transferred` fired.
     pub transferred_at: Option<Time>,
+}
+
+impl Fired {
+    /// Stands in the place of a time where a call is taken without a word to anybody, as history is.
+    pub const NEVER_TOLD: Time = Time::from_micros(0);
+
+    /// Whether the call was told as completed.
+    pub fn was_told(&self) -> bool {
+        self.completed_at.is_some_and(|at| at > Self::NEVER_TOLD)
+    }
 }
 
 /// Which message a fact comes from: the greater one wins.

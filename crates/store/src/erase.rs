@@ -302,6 +302,12 @@ async fn begin(
     by_id(tx, org, id).await
 }
 
+/// Whether a contact is being erased.
+pub(crate) async fn is_under_way(tx: &mut Tx<'_>, org: OrgId, contact: ContactId) -> Result<bool> {
+    let sql = "SELECT 1 FROM erasures WHERE org_id = ?1 AND contact_id = ?2 AND state = 'running' LIMIT 1";
+    Ok(tx.first(sql, params![org, contact], |_| Ok(())).await?.is_some())
+}
+
 pub(crate) fn json_of(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::Stored { what: "erasure", why: error.to_string() })
 }

@@ -369,7 +369,7 @@ async fn changes(
         return Ok(Vec::new());
     }
     let sql = "SELECT recording_state, recording_url FROM calls \
-               WHERE id = ?1 AND org_id = ?2 AND completed_fired_at IS NOT NULL AND NOT blocked";
+               WHERE id = ?1 AND org_id = ?2 AND completed_fired_at > 0 AND NOT blocked";
     let key = params![call, teller.org];
     let before =
         tx.first(sql, key, |row| Ok((row.get::<Option<i64>>()?, row.get::<Option<String>>()?))).await?;

@@ -63,7 +63,8 @@ async fn update(
     links: Option<Arc<RecordingLinks>>,
 ) -> Saving {
     let (org, now) = (writing.org, writing.teller.now);
-    let sql = "SELECT tags, notes, reviewed_at IS NOT NULL, spam, updated_at, completed_fired_at IS NOT NULL \
+    let sql = "SELECT tags, notes, reviewed_at IS NOT NULL, spam, updated_at, \
+                      completed_fired_at IS NOT NULL AND NOT blocked \
                FROM calls WHERE id = ?1 AND org_id = ?2";
     let key = params![id, org];
     let found = writing.tx.first(sql, key, |row| {

@@ -147,7 +147,9 @@ const KEPT: [&str; 21] = [
 fn blanked(data: &str) -> Result<String> {
     let data: Map<String, Json> = serde_json::from_str(data).unwrap_or_default();
     let fields = data.into_iter().map(|(name, value)| {
-        let is_kept = KEPT.contains(&name.as_str()) && !value.is_object() && !value.is_array();
+        // The names of fields tell nothing of a person.
+        let is_kept =
+            name == "changed" || KEPT.contains(&name.as_str()) && !value.is_object() && !value.is_array();
         (name, if is_kept { value } else { Json::Null })
     });
     json_of(&fields.collect::<Map<_, _>>())

@@ -7,7 +7,7 @@ use model::{
 use serde::Serialize;
 
 use super::{Subject, Teller};
-use crate::{Error, Result, appointments, calls, contacts, leads, recordings::Served, tx::Tx};
+use crate::{Error, Result, appointments, calls, contacts, erase, leads, recordings::Served, tx::Tx};
 
 /// `data` of an event about a record, as the record stands in this transaction; `None` where there is none.
 pub(super) async fn render(
@@ -25,6 +25,10 @@ pub(super) async fn render(
             calls::told(tx, (org, id), changed, links).await
         }
         Subject::Contact(id) => {
+            // Its erasure has looked through the events, or is about to: another one would stay.
+            if erase::is_under_way(tx, org, id).await? {
+                return Ok(None);
+            }
             let contact = contacts::by_id(tx, org, id).await?;
             contact.map(|contact| of_contact(event, &contact, changed)).transpose()
         }

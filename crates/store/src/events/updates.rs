@@ -38,8 +38,12 @@ impl NewEvent {
 
     /// What is told of an appointment that changed.
     pub fn of_appointment(before: &Appointment, after: &Appointment) -> Option<Self> {
-        let is_called_off =
-            after.status == AppointmentStatus::Cancelled && before.status != AppointmentStatus::Cancelled;
+        use AppointmentStatus::{Cancelled, Unconfirmed};
+        if before.status == Unconfirmed && matches!(after.status, Unconfirmed | Cancelled) {
+            // Nobody was told of it, and it is nothing yet or nothing any more.
+            return None;
+        }
+        let is_called_off = after.status == Cancelled && before.status != Cancelled;
         let changed = changed_fields(before, after);
         let told = Self::updated(Subject::Appointment(after.id), after.call_id, changed)?;
         let event = if is_called_off { EventType::AppointmentCancelled } else { told.event };
@@ -50,8 +54,9 @@ impl NewEvent {
     pub(crate) fn of_deleted_appointment(before: &Appointment) -> Option<Self> {
         use AppointmentStatus::{Booked, Cancelled, Completed, NoShow, Rescheduled, Unconfirmed};
         match before.status {
-            Booked | Unconfirmed | Rescheduled => {}
-            Cancelled | Completed | NoShow => return None,
+            Booked | Rescheduled => {}
+            // One that is unconfirmed was never told.
+            Unconfirmed | Cancelled | Completed | NoShow => return None,
         }
         let appointment = &Appointment { status: Cancelled, ..before.clone() };
         let changed = &["status".to_owned()];

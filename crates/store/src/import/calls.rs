@@ -35,7 +35,7 @@ pub(super) async fn call(
     let id = id_for(tx, context, "calls", theirs.id.uuid()).await?;
     let mut state = CallState::new(CallId::new(id));
     guarded(|| (context.rules.merge)(&mut state, &theirs.change))?;
-    state.fired = fired(context, &state);
+    state.fired = fired(&state);
     let assistant = assistant_of(tx, context, theirs.assistant_id, stamps).await?;
     state.facts.assistant = assistant.as_ref().map(|(_, seen)| seen.clone());
     state.contact_id = count_call(tx, context, theirs, &state, stamps).await?;
@@ -50,11 +50,15 @@ pub(super) async fn call(
 }
 
 /// A call that is over is history, also for a message of its platform that comes after: nothing is told of it any more.
-fn fired(context: &Context, state: &CallState) -> Fired {
+fn fired(state: &CallState) -> Fired {
     if !state.facts.status.is_some_and(CallStatus::is_final) && state.completion == Completion::No {
         return Fired::default();
     }
-    Fired { completion_due_at: None, completed_at: Some(context.now), transferred_at: Some(context.now) }
+    Fired {
+        completion_due_at: None,
+        completed_at: Some(Fired::NEVER_TOLD),
+        transferred_at: Some(Fired::NEVER_TOLD),
+    }
 }
 
 /// The call that we have under the platform's id: from a source of that platform, or written by API.

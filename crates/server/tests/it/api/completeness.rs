@@ -72,7 +72,7 @@ async fn state(client: &Client<'_>, path: &str) -> String {
     told.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-async fn import(client: &Client<'_>, source: &str, since: Time) -> String {
+pub(super) async fn import(client: &Client<'_>, source: &str, since: Time) -> String {
     let answer = client.post(&format!("{source}/imports"), &json!({ "since": since })).await;
     assert_eq!(answer.status, 201, "{}", answer.shown());
     format!("{source}/imports/{}", answer.json()["data"]["id"].as_str().expect("an id"))

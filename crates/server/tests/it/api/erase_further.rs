@@ -79,6 +79,7 @@ fn whatever_was_kept_beside_a_person_s_calls_is_erased_with_them() {
         let forward = json!({"url": receiver.url("/further")});
         client.post(&format!("/v1/sources/{}/forwards", vapi.source), &forward).await;
         org.endpoint(&receiver.url("/hook")).await;
+        client.made("/v1/webhooks", json!({"url": receiver.url("/everything"), "events": ["*"]})).await;
         let contact = person(app, &client, &org, &vapi, &storage).await;
         assert_eq!(found(&app.dump().await), PERSONAL, "they are there before");
         assert_eq!(files(&app.recordings_folder()).len(), 1);
@@ -95,9 +96,9 @@ fn whatever_was_kept_beside_a_person_s_calls_is_erased_with_them() {
           "appointments": 0,
           "source_messages": 1,
           "platform_answers": 1,
-          "events": 4,
+          "events": 12,
           "deliveries_cancelled": 0,
-          "attempts": 4,
+          "attempts": 15,
           "kept_answers": 1,
           "blocked_numbers": 1
         }

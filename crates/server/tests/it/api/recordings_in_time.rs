@@ -9,10 +9,10 @@ use store::Fetched;
 use uuid::Uuid;
 
 use super::{
-    completeness::connected,
+    completeness::{before, connected, import},
     recordings::{fetching, files, only_call, org_with_call, path_of, recorded},
 };
-use crate::support::{Item, StandIn, Storage, finished, on_both_with, wav};
+use crate::support::{Item, Receiver, StandIn, Storage, finished, on_both_with, wav};
 
 #[test]
 fn recordings_are_kept_as_long_as_the_source_says_and_then_gone() {
@@ -206,6 +206,35 @@ fn the_recording_of_a_call_that_webhooks_missed_is_fetched_like_any_other() {
         stand_in.has([call]);
         app.tick(Duration::from_secs(3600)).await;
         assert_eq!(client.get(&path_of(&only_call(&client).await)).await.bytes, sound);
+    });
+}
+
+#[test]
+fn the_recordings_of_imported_history_are_fetched_and_nobody_is_told() {
+    on_both_with(fetching(), async |app| {
+        let (storage, sound, receiver) = (Storage::start().await, wav(1, 1), Receiver::start().await);
+        let (org, stand_in) = (app.org("Harbor Plumbing").await, StandIn::start(Platform::Vapi).await);
+        let client = app.key(&org);
+        client.made("/v1/webhooks", json!({"url": receiver.url("/"), "events": ["*"]})).await;
+        let since = before(app.now(), Duration::from_secs(86_400));
+        let mut call = finished(Platform::Vapi, "old", since);
+        call["artifact"]["recordingUrl"] = storage.put("/a.wav", [Item::sound(&sound)]).into();
+        stand_in.has([call]);
+        let source = connected(&client, Platform::Vapi, &stand_in).await;
+        import(&client, &source, before(since, Duration::from_secs(60))).await;
+        app.settle().await;
+        let imported = only_call(&client).await;
+        assert_eq!(client.get(&path_of(&imported)).await.bytes, sound);
+        assert_eq!(receiver.take_events(), [""; 0], "it is history");
+        // What a person does to it now is not.
+        client
+            .changed(
+                &format!("/v1/calls/{}", imported["id"].as_str().expect("an id")),
+                json!({"tags": ["old"]}),
+            )
+            .await;
+        app.settle().await;
+        assert_eq!(receiver.take_events(), ["call.updated"]);
     });
 }
 
