@@ -24,17 +24,10 @@ impl Phone {
     /// would tell whether a number is assigned.
     pub fn parse(text: &str, country: Option<&str>) -> Option<Self> {
         let text = text.trim();
-        if text.contains(['@', ':']) || text.chars().filter(char::is_ascii_digit).count() < 7 {
-            return None;
+        if is_plain_north_american(text) {
+            return Some(Self(text.into()));
         }
-        let region = country.and_then(|country| country.parse::<Region>().ok());
-        let number = PHONE_NUMBER_UTIL.parse(text, region).ok()?;
-        if !PHONE_NUMBER_UTIL.is_possible_number(&number) {
-            return None;
-        }
-        let e164 = number.format_as(PhoneNumberFormat::E164);
-        // Asked of the number too, not only of the text: an extension's digits are not the number's.
-        ((8..=16).contains(&e164.len()) && !WITHHELD.contains(&&*e164)).then(|| Self(e164.into()))
+        by_the_tables(text, country)
     }
 
     /// The number in E.164.
@@ -46,6 +39,30 @@ impl Phone {
     pub fn from_e164_unchecked(text: String) -> Self {
         Self(text.into_boxed_str())
     }
+}
+
+/// Reads a number by the tables of all countries' numbers.
+fn by_the_tables(text: &str, country: Option<&str>) -> Option<Phone> {
+    if text.contains(['@', ':']) || text.chars().filter(char::is_ascii_digit).count() < 7 {
+        return None;
+    }
+    let region = country.and_then(|country| country.parse::<Region>().ok());
+    let number = PHONE_NUMBER_UTIL.parse(text, region).ok()?;
+    if !PHONE_NUMBER_UTIL.is_possible_number(&number) {
+        return None;
+    }
+    let e164 = number.format_as(PhoneNumberFormat::E164);
+    // Asked of the number too, not only of the text: an extension's digits are not the number's.
+    ((8..=16).contains(&e164.len()) && !WITHHELD.contains(&&*e164)).then(|| Phone(e164.into()))
+}
+
+/// Whether it is a number of the North American plan in E.164 already: `+1` and ten digits of which the first is no
+/// trunk prefix. Most numbers that platforms send are, and the tables of all countries' numbers, of which these need
+/// none, are megabytes that are loaded when they are first asked.
+fn is_plain_north_american(text: &str) -> bool {
+    text.strip_prefix("+1").is_some_and(|national| {
+        matches!(national.as_bytes(), [b'2'..=b'9', rest @ ..] if rest.len() == 9 && rest.iter().all(u8::is_ascii_digit))
+    })
 }
 
 impl fmt::Display for Phone {
@@ -103,6 +120,24 @@ mod tests {
         }
         assert_eq!(e164("030 901820", Some("DE")).as_deref(), Some("+4930901820"));
         assert_eq!(e164("+12223334444", None).as_deref(), Some("+12223334444"), "possible is enough");
+    }
+
+    #[test]
+    fn plain_north_american_numbers_are_what_the_tables_say() {
+        for first in 2..=9 {
+            for rest in ["00000000", "11111111", "00555012", "99999999", "11234567"] {
+                for last in 0..=9 {
+                    let text = format!("+1{first}{rest}{last}");
+                    assert_eq!(by_the_tables(&text, None).map(|phone| phone.to_string()), Some(text.clone()));
+                    assert!(is_plain_north_american(&text));
+                }
+            }
+        }
+        for text in
+            ["+11234567890", "+10234567890", "+1415555012", "+141555501234", "+1415555012x", "14155550123"]
+        {
+            assert!(!is_plain_north_american(text), "{text}");
+        }
     }
 
     #[test]
