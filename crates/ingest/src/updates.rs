@@ -21,7 +21,7 @@ pub(crate) struct Before<'a> {
 impl<'a> Before<'a> {
     /// Of a situation, where anybody asks for opt-in events.
     pub(crate) fn of(situation: &Situation<'a>) -> Option<Self> {
-        let is_new = situation.before.is_none() || situation.was_unknown;
+        let is_new = situation.before.is_none() || situation.awaited_caller;
         situation.opted_in.then(|| Self {
             call: situation.before,
             contact: situation.contact.clone(),

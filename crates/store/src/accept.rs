@@ -20,7 +20,7 @@ use crate::{
     events::Teller,
     forwards, idempotency, inbox,
     recording_notes::Noted,
-    settle::settle,
+    settle::{Caller, settle},
     stamps::Stamps,
     tx::{Care, Tx},
     value::params,
@@ -299,9 +299,10 @@ pub(crate) async fn apply(
     let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
     let noted = Noted::of(context.rules.recordings, &mut state, (change, arrived), recorded_by);
     let applied = Applied { id: state.id, created: stored.is_none(), is_erased: false };
+    let mut caller = Caller::of(&state);
     if changed || applied.created || noted.changes_call() {
-        settle(tx, context, origin, external_id, stored, state, stamps).await?;
+        caller = settle(tx, context, origin, external_id, stored, state, stamps).await?;
     }
-    noted.write(tx, context, origin, applied.id).await?;
+    noted.write(tx, context, origin, (applied.id, caller), stamps).await?;
     Ok(applied)
 }

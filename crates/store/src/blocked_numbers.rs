@@ -1,6 +1,6 @@
 //! The block list: numbers whose calls are kept and come to nothing.
 
-use model::{BlockedNumber, BlockedNumberId, Cursor, Direction, Facts, OrgId, Page, Phone, Stamp};
+use model::{BlockedNumber, BlockedNumberId, CallId, Cursor, Direction, Facts, OrgId, Page, Phone, Stamp};
 
 use crate::{
     Listed, OrgStore, Result, Screening,
@@ -146,8 +146,15 @@ pub(crate) async fn screen(tx: &mut Tx<'_>, org: OrgId, facts: &Facts) -> Result
     })
 }
 
+/// Whether a call was blocked and its caller's number still is.
+pub(crate) async fn turns_away(tx: &mut Tx<'_>, org: OrgId, call: CallId) -> Result<bool> {
+    let sql = "SELECT 1 FROM calls c JOIN blocked_numbers b ON b.org_id = c.org_id AND b.phone = c.caller_phone \
+               WHERE c.id = ?1 AND c.org_id = ?2 AND c.blocked LIMIT 1";
+    Ok(tx.first(sql, params![call, org], |_| Ok(())).await?.is_some())
+}
+
 /// Whether it makes a difference who calls, and nobody has told yet.
-pub(crate) fn is_unknown(tx: &Tx<'_>, org: OrgId, facts: &Facts) -> bool {
+fn is_unknown(tx: &Tx<'_>, org: OrgId, facts: &Facts) -> bool {
     // A withheld number, a SIP address, a browser: there is no number to come.
     let names_nobody = facts.caller_address.is_none() && facts.direction != Some(Direction::Web);
     tx.known.blocking.contains(&org) && facts.caller_phone.is_none() && names_nobody

@@ -102,7 +102,7 @@ pub use crate::{
     provenance::{Provenance, Rule},
     received::Received,
     recording_queue::{Fetch, Fetched},
-    recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, StoredObject},
+    recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, Refetch, StoredObject},
     reprocess::{MessageRange, Reread},
     samples::ToldSample,
     source_keys::{KeyChange, PlatformKey, SealedKey, ShownKey},

@@ -3,13 +3,16 @@
 use std::sync::atomic::Ordering;
 
 use model::{
-    CallId, CallRecording, CallState, Change, Field, Rank, RecordedAt, RecordingState, SourceId, Variant,
+    CallId, CallRecording, CallState, Change, Field, OrgId, Rank, RecordedAt, RecordingState, SourceId,
+    Stamp, Time, Variant,
 };
 
 use crate::{
     Recordings, Result, Store, StoredObject,
     accept::{Context, Origin},
-    recording_objects,
+    recording_objects, recordings,
+    settle::Caller,
+    stamps::Stamps,
     tx::Tx,
     value::params,
 };
@@ -56,12 +59,26 @@ impl<'a> Noted<'a> {
         tx: &mut Tx<'_>,
         context: &Context,
         origin: Origin,
-        call: CallId,
+        (call, caller): (CallId, Caller),
+        stamps: &mut Stamps,
     ) -> Result<()> {
         if self.recorded.is_empty() && self.arrived.is_none() {
             return Ok(());
         }
-        note(tx, context, origin, call, &self.recorded).await?;
+        match caller {
+            Caller::Open => note(tx, context, origin, call, &self.recorded).await?,
+            Caller::Blocked => {
+                note_only(tx, context, origin, call, &self.recorded).await?;
+                // The call was written as if they were to be fetched.
+                let key = (context.org, call);
+                let state = match self.arrived {
+                    Some(_) => Some(CallRecording::Stored),
+                    None => recordings::state_of(tx, key).await?,
+                };
+                let stamp = stamps.next(tx).await?;
+                recordings::put_state(tx, key, state, stamp).await?;
+            }
+        }
         if let Some(object) = self.arrived {
             put_arrived(tx, context, (call, origin.source), object).await?;
         }
@@ -141,6 +158,43 @@ async fn note_again(
                    lease_owner = NULL, lease_until = NULL, updated_at = ?4 \
                WHERE call_id = ?1 AND variant = ?2 AND org_id = ?5";
     tx.execute(sql, params![call, variant.as_str(), url, context.now, context.org]).await.map(drop)
+}
+
+/// Why a blocked caller's recording is not there.
+const TURNED_AWAY: &str = "it is not fetched: the caller's number is blocked";
+
+/// Notes where the recordings of a blocked caller's call are, not to be fetched unless a person asks for it.
+async fn note_only(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    call: CallId,
+    recorded: &[RecordedAt],
+) -> Result<()> {
+    for RecordedAt { variant, url } in recorded {
+        let sql = "INSERT INTO recordings (call_id, variant, org_id, source_id, url, state, attempts, error, \
+                       created_at, updated_at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, 'failed', 0, ?7, ?6, ?6) \
+                   ON CONFLICT (call_id, variant) DO UPDATE SET url = excluded.url \
+                       WHERE recordings.state IN ('pending', 'failed', 'expired')";
+        let (org, now) = (context.org, context.now);
+        let params = params![call, variant.as_str(), org, origin.source, url, now, TURNED_AWAY];
+        tx.execute(sql, params).await?;
+    }
+    Ok(())
+}
+
+/// Calls off what is still to be fetched of a call that turned out to be a blocked caller's. A try under way comes to
+/// nothing: it has lost its lease.
+pub(crate) async fn call_off(tx: &mut Tx<'_>, key: (OrgId, CallId), stamp: Stamp) -> Result<()> {
+    let sql = "UPDATE recordings SET state = CASE WHEN object_key IS NULL THEN 'failed' ELSE 'stored' END, \
+                   due_at = NULL, error = ?3, lease_owner = NULL, lease_until = NULL \
+               WHERE call_id = ?1 AND org_id = ?2 AND state IN ('pending', 'fetching')";
+    if tx.execute(sql, params![key.1, key.0, TURNED_AWAY]).await? > 0 {
+        let state = recordings::state_of(tx, key).await?;
+        recordings::put_state(tx, key, state, stamp).await?;
+    }
+    Ok(())
 }
 
 /// An address without what a signature may stand in.

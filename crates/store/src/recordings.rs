@@ -8,7 +8,7 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    NewEvent, OrgStore, Result, Store, Subject,
+    NewEvent, OrgStore, Result, Store, Subject, blocked_numbers,
     events::{self, Teller},
     json::Object,
     stamps::Stamps,
@@ -73,6 +73,15 @@ pub struct FoundRecording {
     pub stored_at: Option<Time>,
     /// Why it could not be fetched.
     pub error: Option<String>,
+}
+
+/// What came of asking for a call's recordings again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refetch {
+    /// So many are to be fetched.
+    Asked(u64),
+    /// None: the call was blocked, and its caller's number still is.
+    Blocked,
 }
 
 /// A recording in an operator's list.
@@ -172,15 +181,18 @@ impl OrgStore {
     }
 
     /// Has a call's recordings fetched, those that are not stored: now, and with all tries before them again. Returns
-    /// how many. What was deleted stays deleted.
-    pub async fn refetch_recordings(&self, call: CallId) -> Result<u64> {
+    /// how many. What was deleted stays deleted, and what a blocked number's call recorded where it is.
+    pub async fn refetch_recordings(&self, call: CallId) -> Result<Refetch> {
         let (org, now, teller) = (self.org, self.store.0.clock.now(), self.teller());
-        let count = self
+        let asked = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     // Locked before the recordings, as everywhere: a try that ends at the same time does so too.
                     let mut stamps = Stamps::take(tx, org, now).await?;
+                    if blocked_numbers::turns_away(tx, org, call).await? {
+                        return Ok(Refetch::Blocked);
+                    }
                     let sql = "UPDATE recordings SET state = 'pending', attempts = 0, due_at = ?3, error = NULL, \
                                    lease_owner = NULL, lease_until = NULL, updated_at = ?3 \
                                WHERE call_id = ?1 AND org_id = ?2 AND url IS NOT NULL \
@@ -189,12 +201,12 @@ impl OrgStore {
                     if count > 0 {
                         tell_call(tx, &teller, call, &mut stamps).await?;
                     }
-                    Ok(count)
+                    Ok(Refetch::Asked(count))
                 })
             })
             .await?;
         self.store.0.recordings_due.notify_one();
-        Ok(count)
+        Ok(asked)
     }
 }
 

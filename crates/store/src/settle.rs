@@ -1,22 +1,24 @@
 //! What follows from a call's new state: decided by the rules, written here.
 
 use model::{
-    Appointment, AssistantId, AssistantRef, CallState, Contact, Field, InboxId, Lead, OrgId, Platform, Ranks,
+    Appointment, AssistantId, AssistantRef, CallId, CallState, Contact, Field, InboxId, Lead, OrgId,
+    Platform, Ranks,
 };
 
 use crate::{
-    Result,
+    Result, Screening,
     accept::{Context, Decision, OrgSettings, Origin, Situation, guarded},
     appointments, assistants, blocked_numbers,
     calls::{self, Beside, Stored},
     contacts, events, leads,
     provenance::{Made, Rule},
+    recording_notes,
     stamps::Stamps,
     tx::Tx,
     value::{Cells, params},
 };
 
-/// Decides what follows from a call's new state, and writes all of it.
+/// Decides what follows from a call's new state, and writes all of it. Returns how its caller stands.
 pub(crate) async fn settle(
     tx: &mut Tx<'_>,
     context: &Context,
@@ -25,25 +27,42 @@ pub(crate) async fn settle(
     stored: Option<Stored>,
     state: CallState,
     stamps: &mut Stamps,
-) -> Result<()> {
+) -> Result<Caller> {
     let org = context.org;
     let assistant_id = match &state.facts.assistant {
         Some(seen) => Some(assistant_of(tx, context, origin.platform, seen, stored.as_ref(), stamps).await?),
         None => None,
     };
-    let before = stored.as_ref().map(|stored| &stored.state);
-    let situation = look_around(tx, context, origin.platform, (assistant_id, before), state).await?;
-    let before = Before::of(&situation);
+    let situation = look_around(tx, context, origin.platform, (assistant_id, stored.as_ref()), state).await?;
+    let (before, screening) = (Before::of(&situation), situation.screening);
     let decision = guarded(|| (context.rules.decide)(situation))?;
     let updated_at = stamps.next(tx).await?;
     let beside = Beside { assistant_id, updated_at };
     write_call_row(tx, org, (origin, external_id), stored.as_ref(), &decision.call, &beside).await?;
+    note_start(tx, (org, decision.call.id), stored.as_ref(), screening).await?;
     let contact_before = stored.and_then(|stored| stored.state.contact_id);
     if let Some(id) = contact_before.filter(|before| Some(*before) != decision.call.contact_id) {
         contacts::lose_call(tx, org, id, updated_at).await?;
     }
     write_records(tx, (org, origin.message), &before, &decision, stamps).await?;
-    events::insert_all(tx, context, decision.events, stamps).await
+    let caller = Caller::of(&decision.call);
+    events::insert_all(tx, context, decision.events, stamps).await?;
+    Ok(caller)
+}
+
+/// How a call's caller stands with the organization.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Like anybody.
+    Open,
+    /// The call came from a blocked number.
+    Blocked,
+}
+
+impl Caller {
+    pub(crate) fn of(call: &CallState) -> Self {
+        if call.blocked { Self::Blocked } else { Self::Open }
+    }
 }
 
 /// The record of the assistant that a call names, with the call counted for it.
@@ -76,10 +95,11 @@ async fn look_around<'a>(
     tx: &mut Tx<'_>,
     context: &'a Context,
     platform: Platform,
-    (assistant_id, before): (Option<AssistantId>, Option<&'a CallState>),
+    (assistant_id, stored): (Option<AssistantId>, Option<&'a Stored>),
     call: CallState,
 ) -> Result<Situation<'a>> {
     let org = context.org;
+    let before = stored.map(|stored| &stored.state);
     let phone = call.facts.caller_phone.as_ref();
     let keeps_number = before.is_some_and(|before| before.facts.caller_phone.as_ref() == phone);
     // A call keeps its contact, whatever became of the number since, and goes without where that was deleted.
@@ -103,7 +123,7 @@ async fn look_around<'a>(
         contact_is_deleted: contact.is_none() && phone.is_some() && keeps_number,
         lead_is_deleted: lead.is_none() && call.lead_id.is_some(),
         screening: blocked_numbers::screen(tx, org, &call.facts).await?,
-        was_unknown: before.is_some_and(|before| blocked_numbers::is_unknown(tx, org, &before.facts)),
+        awaited_caller: stored.is_some_and(|stored| stored.awaits_caller),
         opted_in: tx.known.opted_in.contains(&org),
         call,
         platform,
@@ -126,6 +146,23 @@ async fn settings_of(tx: &mut Tx<'_>, org: OrgId) -> Result<OrgSettings> {
     Ok(tx.first(sql, params![org], read).await?.unwrap_or_default())
 }
 
+/// Notes of a new call that it cannot be told as started before it is known who calls, and of a known one that it can.
+/// Noted, because the block list may be another one when the next message comes.
+async fn note_start(
+    tx: &mut Tx<'_>,
+    (org, call): (OrgId, CallId),
+    stored: Option<&Stored>,
+    screening: Screening,
+) -> Result<()> {
+    let awaits_caller = match (stored, screening) {
+        (None, Screening::Unknown) => true,
+        (Some(Stored { awaits_caller: true, .. }), Screening::Passed) => false,
+        _ => return Ok(()),
+    };
+    let sql = "UPDATE calls SET awaits_caller = ?3 WHERE id = ?1 AND org_id = ?2";
+    tx.execute(sql, params![call, org, awaits_caller]).await.map(drop)
+}
+
 async fn write_call_row(
     tx: &mut Tx<'_>,
     org: OrgId,
@@ -143,6 +180,9 @@ async fn write_call_row(
     };
     if call.blocked && stored.is_none_or(|stored| !stored.state.blocked) {
         calls::mark_blocked(tx, org, call.id).await?;
+        if stored.is_some() {
+            recording_notes::call_off(tx, (org, call.id), beside.updated_at).await?;
+        }
     }
     let before = stored.map(|stored| &stored.state.ranks);
     if let Some(messages) = &call.facts.messages

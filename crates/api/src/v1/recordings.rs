@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use http::{HeaderMap, Method};
 use model::{LinkError, Variant, id::kind};
 use serde::Deserialize;
-use store::CallDetail;
+use store::{CallDetail, Refetch};
 use utoipa::IntoParams;
 
 use crate::{
@@ -59,18 +59,22 @@ pub(crate) async fn get_recording(
 /// Have a call's recordings fetched again
 ///
 /// Those that could not be fetched from the platform: now, and with all tries anew, as after its API key was changed. What
-/// is there stays, and what was deleted stays deleted. To ask twice does no harm.
+/// is there stays, and what was deleted stays deleted. To ask twice does no harm. A blocked caller's recording is not
+/// fetched by itself, and can be asked for once the number is unblocked.
 #[utoipa::path(post, path = "/v1/calls/{id}/recording/fetch", tag = "Calls",
     params(("id" = String, Path, description = "The call's id.", format = Uuid)),
     responses(
         (status = 200, description = "The call, with how its recordings stand now.", body = OneOf<CallDetail>),
+        (status = 409, response = openapi::Conflict),
         openapi::GetErrors,
     ))]
 pub(crate) async fn fetch_recordings(
     caller: Caller,
     PathId(call): PathId<kind::Call>,
 ) -> Result<RawOne, ApiError> {
-    caller.store.refetch_recordings(call).await?;
+    if caller.store.refetch_recordings(call).await? == Refetch::Blocked {
+        return Err(ApiError::new(Code::Conflict, "The caller's number is blocked: unblock it first"));
+    }
     get_call(caller, PathId(call)).await
 }
 

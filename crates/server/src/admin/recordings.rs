@@ -1,9 +1,9 @@
 //! The operator's commands on recordings.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use model::{CallId, OrgId};
 use serde_json::json;
-use store::{RecordingRecord, Store};
+use store::{RecordingRecord, Refetch, Store};
 
 use crate::{
     admin::check_org, app::World, cli::RecordingsCommand, config::Config, open_store, output::Shown,
@@ -24,7 +24,9 @@ pub(crate) async fn recordings(
         }
         RecordingsCommand::Fetch { org, call } => {
             check_call(&store, org, call).await?;
-            let count = store.org(org).refetch_recordings(call).await?;
+            let Refetch::Asked(count) = store.org(org).refetch_recordings(call).await? else {
+                bail!("the caller's number is blocked: unblock it first (`blocked-number delete`)");
+            };
             // A running server looks at least once a minute.
             shown.one(
                 &json!({"id": call, "count": count}),

@@ -36,9 +36,8 @@ pub struct Situation<'a> {
     pub before: Option<&'a CallState>,
     /// What the organization's block list says of the caller.
     pub screening: Screening,
-    /// What it said before the message that is being merged, as far as can be known without looking: whether it was
-    /// unknown who calls.
-    pub was_unknown: bool,
+    /// Whether the call was not told as started so far, because numbers are blocked and nobody had said who calls.
+    pub awaited_caller: bool,
     /// The contact with the caller's number; or the call's own one, where the number is what it was.
     pub contact: Option<Contact>,
     /// Whether the call had a contact, and a person deleted it.

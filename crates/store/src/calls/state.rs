@@ -19,6 +19,8 @@ pub(crate) struct Stored {
     pub(crate) assistant_id: Option<AssistantId>,
     /// Whether the person was erased: then nothing more is kept of the call.
     pub(crate) is_erased: bool,
+    /// Whether it was not told as started, because it was not known whether its caller is blocked.
+    pub(crate) awaits_caller: bool,
 }
 
 const STATE: &str = "c.seq, c.id, c.status, c.ended_reason, c.caller_phone, c.caller_address, c.caller_name, \
@@ -26,7 +28,7 @@ const STATE: &str = "c.seq, c.id, c.status, c.ended_reason, c.caller_phone, c.ca
      c.recording_url, c.transfer_status, c.transfer_destination, c.transfer_reason, c.transferred_at, \
      c.assistant_external_id, c.intent, c.urgency, c.captured, c.carrier_id, c.ranks, c.completion, c.transfer, \
      c.contact_id, c.lead_id, c.spam, c.completion_due_at, c.completed_fired_at, c.transferred_fired_at, \
-     c.assistant_id, c.recording_state, c.blocked, c.deleted_bookings, c.erasure_id IS NOT NULL, m.body \
+     c.assistant_id, c.recording_state, c.blocked, c.deleted_bookings, c.erasure_id IS NOT NULL, c.awaits_caller, m.body \
      FROM calls c LEFT JOIN messages m ON m.seq = c.seq";
 
 fn read_stored(row: &mut Cells<'_>) -> Result<Stored> {
@@ -68,9 +70,9 @@ fn read_stored(row: &mut Cells<'_>) -> Result<Stored> {
     state.recording = row.get::<Option<i64>>()?.and_then(CallRecording::from_number);
     state.blocked = row.get()?;
     state.deleted_bookings = row.json_or_null("bookings")?.unwrap_or_default();
-    let is_erased = row.get()?;
+    let (is_erased, awaits_caller) = (row.get()?, row.get()?);
     state.facts.messages = row.json_or_null("messages")?;
-    Ok(Stored { seq, state, assistant_id, is_erased })
+    Ok(Stored { seq, state, assistant_id, is_erased, awaits_caller })
 }
 
 /// The call that a source knows under an id.

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use model::Platform;
+use model::{EventFilter, EventType, Platform};
 use serde_json::{Value, json};
+use store::NewEndpoint;
 
-use super::orders::{Outcome, fixtures, outcome, permutations};
-use crate::support::{Receiver, Setup, TestApp, booking, on_both, on_both_with, report};
+use super::{
+    orders::{Outcome, fixtures, outcome, permutations},
+    recordings::{fetching, only_call, path_of, recorded},
+};
+use crate::support::{Item, Receiver, Setup, Storage, TestApp, booking, on_both, on_both_with, report, wav};
 
 #[test]
 fn a_number_is_blocked_once_and_unblocked() {
@@ -174,5 +178,95 @@ fn a_blocked_call_is_the_same_in_any_order_and_any_other_as_if_nobody_was_blocke
                 assert_eq!(blocked.records[kind], json!([]), "{kind}");
             }
         }
+    });
+}
+
+#[test]
+fn a_blocked_caller_s_recording_is_fetched_only_when_a_person_asks_after_unblocking() {
+    on_both_with(fetching(), async |app| {
+        let storage = Storage::start().await;
+        let sound = wav(1, 1);
+        let org = app.org("Harbor Plumbing").await;
+        let (client, source) = (app.key(&org), org.source(Platform::Vapi).await);
+        let blocked = client.made("/v1/blocked-numbers", json!({"phone": "+14155550142"})).await;
+        let url = storage.put("/a.wav", [Item::sound(&sound)]);
+        source.accept(app, &recorded("c", json!({ "recordingUrl": url }))).await;
+        app.settle().await;
+        let call = only_call(&client).await;
+        assert_eq!((&call["status"], &call["recording_available"]), (&json!("blocked"), &json!(false)));
+        assert_snapshot!(call["recordings"], @r#"[{"variant":"mono","state":"failed","url":null,"content_type":null,"size_bytes":null,"duration_seconds":null,"error":"it is not fetched: the caller's number is blocked"}]"#);
+        let path = format!("/v1/calls/{}/recording/fetch", call["id"].as_str().expect("an id"));
+        let asked = client.post(&path, &json!({})).await;
+        assert_eq!(asked.error(), "409 conflict: The caller's number is blocked: unblock it first");
+
+        client.delete(&format!("/v1/blocked-numbers/{}", blocked["id"].as_str().expect("an id"))).await;
+        // Another address for it is noted, and still nobody has asked.
+        let moved = storage.put("/b.wav", [Item::sound(&sound)]);
+        let later =
+            json!({"timestamp": 1_771_966_900_000_i64, "artifact": {"messages": [], "recordingUrl": moved}});
+        source.accept(app, &report("c", json!("+14155550142"), later)).await;
+        app.settle().await;
+        assert_eq!(storage.asked(), [""; 0]);
+        assert_eq!(client.post(&path, &json!({})).await.status, 200);
+        app.settle().await;
+        assert_eq!(storage.asked(), ["/b.wav"]);
+        assert_eq!(client.get(&path_of(&only_call(&client).await)).await.bytes, sound);
+    });
+}
+
+#[test]
+fn what_was_still_to_be_fetched_is_called_off_when_a_call_turns_out_to_be_blocked() {
+    on_both_with(fetching(), async |app| {
+        let storage = Storage::start().await;
+        let org = app.org("Harbor Plumbing").await;
+        let (client, source) = (app.key(&org), org.source(Platform::Retell).await);
+        let url = storage.put("/a.wav", [Item::status(404), Item::sound(&wav(1, 1))]);
+        let message = |event: &str| {
+            let call = json!({"call_id": "c", "direction": "inbound", "from_number": "+14155550142",
+                "call_status": "ended", "recording_url": url});
+            json!({"event": event, "call": call}).to_string()
+        };
+        source.accept(app, &message("call_ended")).await;
+        app.settle().await;
+        assert_eq!(storage.asked(), ["/a.wav"], "it is not there yet");
+        client.made("/v1/blocked-numbers", json!({"phone": "+14155550142"})).await;
+        source.accept(app, &message("call_analyzed")).await;
+        app.tick(Duration::from_secs(3600)).await;
+        assert_eq!(storage.asked(), [""; 0]);
+        let call = only_call(&client).await;
+        assert_eq!((&call["status"], &call["recordings"][0]["state"]), (&json!("blocked"), &json!("failed")));
+        assert_eq!((&call["recording_url"], &call["recording_available"]), (&json!(url), &json!(false)));
+    });
+}
+
+#[test]
+fn that_a_call_started_is_told_once_however_the_block_list_changes_during_it() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let begins = |id: &str| json!({"external_id": id, "status": "in-progress"});
+        let names = |id: &str| json!({"external_id": id, "caller_phone": "+14155550143"});
+        let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
+        let new = NewEndpoint {
+            url: receiver.url("/"),
+            events: EventFilter::Only(vec![EventType::CallStarted]),
+            secret: None,
+            source: None,
+        };
+        org.endpoint_with(new).await;
+        let client = app.key(&org);
+        client.write_call(begins("before")).await;
+        assert_eq!(receiver.take_events(), ["call.started"], "nobody is blocked");
+        let blocked = client.made("/v1/blocked-numbers", json!({"phone": "+14155550142"})).await;
+        client.write_call(names("before")).await;
+        assert_eq!(receiver.take_events(), [""; 0], "it was told");
+        client.write_call(begins("during")).await;
+        client.write_call(begins("after")).await;
+        assert_eq!(receiver.take_events(), [""; 0], "it may be a blocked caller");
+        client.write_call(names("during")).await;
+        assert_eq!(receiver.take_events(), ["call.started"]);
+        client.delete(&format!("/v1/blocked-numbers/{}", blocked["id"].as_str().expect("an id"))).await;
+        client.write_call(names("after")).await;
+        assert_eq!(receiver.take_events(), ["call.started"], "it is told late rather than not at all");
+        client.write_call(json!({"external_id": "after", "caller_name": "Robin"})).await;
+        assert_eq!(receiver.take_events(), [""; 0]);
     });
 }

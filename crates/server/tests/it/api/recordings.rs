@@ -6,7 +6,7 @@ use http::Method;
 use insta::{assert_json_snapshot, assert_snapshot};
 use model::Platform;
 use serde_json::{Value, json};
-use store::Recordings;
+use store::{Recordings, Refetch};
 
 use crate::support::{
     Client, Item, Org, PUBLIC_URL, Receiver, Setup, Storage, TestApp, on_both_with, report, wav,
@@ -328,7 +328,7 @@ fn a_recording_is_shown_to_its_organization_alone() {
         assert_eq!(app.anon().get(&path).await.status, 401);
         let call = only_call(&app.key(&org)).await["id"].as_str().expect("an id").parse().expect("an id");
         assert_eq!(stranger.records.delete_recordings(call).await.expect("a write"), 0);
-        assert_eq!(stranger.records.refetch_recordings(call).await.expect("a write"), 0);
+        assert_eq!(stranger.records.refetch_recordings(call).await.expect("a write"), Refetch::Asked(0));
         assert_eq!(stranger.records.list_recordings(Some(call), 10).await.expect("a list").len(), 0);
         assert_eq!(app.key(&org).get(&path).await.status, 200);
     });
