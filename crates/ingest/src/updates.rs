@@ -1,8 +1,8 @@
 //! The opt-in events of a call: what is told to who asked for more than the documented events.
 
 use model::{
-    Appointment, AppointmentStatus, CallState, CallStatus, Contact, ContactId, EventType, Lead,
-    RecordingLinks, RecordingShown,
+    Appointment, AppointmentStatus, CallState, CallStatus, Contact, EventType, Lead, RecordingLinks,
+    RecordingShown,
 };
 use store::{Decision, EventData, NewEvent, Screening, Situation, Subject};
 
@@ -42,10 +42,10 @@ impl<'a> Before<'a> {
         events.extend(self.updated(&decision.call));
         if let Some(contact) = &decision.contact {
             let before = self.contact.as_ref().filter(|before| before.id == contact.id);
-            events.extend(NewEvent::of_contact(call, before, contact));
-        }
-        if let Some(lost) = self.contact_that_lost(&decision.call) {
-            events.extend(NewEvent::updated(Subject::Contact(lost), call, vec!["call_count".into()]));
+            // One more call of a contact is told by the call's own events.
+            if before.is_none_or(|before| says_anything(before, contact)) {
+                events.extend(NewEvent::of_contact(call, before, contact));
+            }
         }
         if let Some((before, after)) = self.lead.as_ref().zip(decision.lead.as_ref()) {
             events.extend(NewEvent::of_lead(before, after));
@@ -75,12 +75,12 @@ impl<'a> Before<'a> {
         let changed = changed_fields(before, after, self.links);
         NewEvent::updated(Subject::Call(after.id), Some(after.id), changed)
     }
+}
 
-    /// The contact that the call was counted for before a later message showed that it was somebody else's.
-    fn contact_that_lost(&self, after: &CallState) -> Option<ContactId> {
-        let before = self.call?.contact_id?;
-        (Some(before) != after.contact_id).then_some(before)
-    }
+/// Whether a contact is another than it was, beside which calls are counted for it.
+fn says_anything(before: &Contact, after: &Contact) -> bool {
+    let Contact { call_count, last_call_at, .. } = *after;
+    Contact { call_count, last_call_at, ..before.clone() } != *after
 }
 
 /// Whether an appointment is told as booked only now.

@@ -188,7 +188,8 @@ pub struct ContactCreated<'a> {
     pub contact: &'a Contact,
 }
 
-/// `data` of `contact.updated`: the contact as the API has it.
+/// `data` of `contact.updated`: the contact as the API has it. A call that only changes `call_count` and `last_call_at` of a
+/// contact is told by its own events, not by this one.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ContactUpdated<'a> {
     /// The contact.

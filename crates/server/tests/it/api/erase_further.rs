@@ -96,9 +96,9 @@ fn whatever_was_kept_beside_a_person_s_calls_is_erased_with_them() {
           "appointments": 0,
           "source_messages": 1,
           "platform_answers": 1,
-          "events": 12,
+          "events": 11,
           "deliveries_cancelled": 0,
-          "attempts": 15,
+          "attempts": 14,
           "kept_answers": 1,
           "blocked_numbers": 1
         }

@@ -162,6 +162,28 @@ fn a_recording_that_is_stored_late_is_a_change_of_its_call() {
 }
 
 #[test]
+fn a_contact_s_further_call_changes_nothing_of_the_contact_unless_it_says_something() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
+        let asked = EventFilter::Only(vec![EventType::ContactUpdated]);
+        endpoint(&org, receiver.url("/"), asked).await;
+        let client = app.key(&org);
+        for id in ["a", "b"] {
+            client.write_call(json!({"external_id": id, "caller_phone": "+14155550142"})).await;
+        }
+        assert_eq!(told(&receiver), "nothing");
+        assert_eq!(client.data("/v1/contacts").await[0]["call_count"], 2);
+        let named = json!({"external_id": "c", "caller_phone": "+14155550142", "caller_name": "Robin"});
+        client.write_call(named).await;
+        assert_eq!(told(&receiver), "contact.updated name call_count");
+        // It was somebody else who called: that is no change of this one.
+        client.write_call(json!({"external_id": "b", "caller_phone": "+14155550143"})).await;
+        assert_eq!(told(&receiver), "nothing");
+        assert_eq!(client.data("/v1/contacts?phone=%2B14155550142").await[0]["call_count"], 2);
+    });
+}
+
+#[test]
 fn an_endpoint_asks_by_words() {
     on_both(async |app| {
         let org = app.org("Harbor Plumbing").await;
