@@ -14,7 +14,8 @@ use crate::{
 /// The headers that prove who asks, and where they may go.
 pub(crate) struct Account {
     api: Url,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Or why there are none.
+    headers: Result<Vec<(HeaderName, HeaderValue)>, Failure>,
 }
 
 impl Account {
@@ -28,12 +29,15 @@ impl Account {
             unusable("the source's API key could not be read: see this server's log")
         })?;
         let Some(key) = key else { return Ok(None) };
-        let opened = means
-            .sealer
-            .open(&key.sealed, &seal::platform_key(fetch.source))
-            .map_err(|error| unusable(&format!("the source's API key cannot be opened: {error}")))?;
         let address = key.api_url.unwrap_or_else(|| history.address().to_owned());
-        Ok(Self::new(history, &address, &opened))
+        Ok(match means.sealer.open(&key.sealed, &seal::platform_key(fetch.source)) {
+            Ok(opened) => Self::new(history, &address, &opened),
+            // That holds up nothing that is to be had without it.
+            Err(error) => {
+                let failure = unusable(&format!("the source's API key cannot be opened: {error}"));
+                Url::parse(&address).ok().map(|api| Self { api, headers: Err(failure) })
+            }
+        })
     }
 
     fn new(history: &dyn History, address: &str, key: &str) -> Option<Self> {
@@ -42,14 +46,17 @@ impl Account {
             value.set_sensitive(true);
             Some((HeaderName::from_static(name), value))
         };
-        let headers = history.credentials(key).into_iter().map(header).collect::<Option<_>>()?;
-        Some(Self { api: Url::parse(address).ok()?, headers })
+        let headers: Vec<_> = history.credentials(key).into_iter().map(header).collect::<Option<_>>()?;
+        Some(Self { api: Url::parse(address).ok()?, headers: Ok(headers) })
     }
 
     /// What goes to a place: everything to the API itself, by scheme, host and port, and nothing to anywhere else,
     /// whatever a message or a redirect says.
-    pub(crate) fn headers_for(&self, target: &Target) -> &[(HeaderName, HeaderValue)] {
-        if target.url().origin() == self.api.origin() { &self.headers } else { &[] }
+    pub(crate) fn headers_for(&self, target: &Target) -> Result<&[(HeaderName, HeaderValue)], Failure> {
+        if target.url().origin() != self.api.origin() {
+            return Ok(&[]);
+        }
+        self.headers.as_deref().map_err(Failure::clone)
     }
 }
 
@@ -61,6 +68,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_that_cannot_be_opened_holds_up_its_own_api_alone() {
+        let failure = Failure::new(Kind::Passing, "the source's API key cannot be opened");
+        let api = Url::parse("https://api.vapi.ai").expect("an address");
+        let account = Account { api, headers: Err(failure) };
+        let shown = |url: &str| {
+            let target = Target::parse(url, &AllowList::default()).expect("a target");
+            account.headers_for(&target).map(<[_]>::len).map_err(|failure| failure.words)
+        };
+        assert_eq!(shown("https://storage.vapi.ai/1.wav"), Ok(0));
+        let words = "the source's API key cannot be opened".to_owned();
+        assert_eq!(shown("https://api.vapi.ai/call/1/mono-recording"), Err(words));
+    }
+
+    #[test]
     fn a_key_goes_to_its_own_api_alone_in_the_header_that_the_platform_reads() {
         let sent = |platform, address: Option<&str>, url: &str| {
             let history = connectors::connector(platform).and_then(|connector| connector.history());
@@ -68,7 +89,7 @@ mod tests {
             let key = if platform == Platform::Twilio { "AC5515550100:token" } else { "key" };
             let account = Account::new(history, address.unwrap_or(history.address()), key).expect("headers");
             let target = Target::parse(url, &AllowList::default()).expect("a target");
-            let headers = account.headers_for(&target).iter();
+            let headers = account.headers_for(&target).expect("a key").iter();
             let text = |value: &HeaderValue| value.to_str().expect("text").to_owned();
             headers.map(|(name, value)| format!("{name}: {}", text(value))).collect::<Vec<_>>()
         };

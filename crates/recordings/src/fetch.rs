@@ -100,7 +100,7 @@ async fn follow(fetch: &Fetch, means: &Means) -> Result<StoredObject, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         headers.insert(header::ACCEPT, HeaderValue::from_static("audio/*, video/*;q=0.8, */*;q=0.1"));
-        let shown = account.as_ref().map_or(&[][..], |account| account.headers_for(&target));
+        let shown = account.as_ref().map_or(Ok(&[][..]), |account| account.headers_for(&target))?;
         headers.extend(shown.iter().cloned());
         if shown.is_empty()
             && let Some(credentials) = credentials(fetch, &target)

@@ -8,7 +8,7 @@ use model::{
 };
 
 use crate::{
-    Recordings, Result, Store, StoredObject,
+    Recordings, Result, Source, Store, StoredObject,
     accept::{Context, Origin},
     recording_objects, recordings,
     settle::Caller,
@@ -195,6 +195,29 @@ pub(crate) async fn call_off(tx: &mut Tx<'_>, key: (OrgId, CallId), stamp: Stamp
         recordings::put_state(tx, key, state, stamp).await?;
     }
     Ok(())
+}
+
+/// Has the recordings of a source fetched that were given up, with all tries before them again: it has another key. But
+/// those of blocked callers, which nobody asked for.
+pub(crate) async fn revive(tx: &mut Tx<'_>, source: &Source, now: Time) -> Result<()> {
+    let given_up = "state IN ('failed', 'expired') AND source_id = ?1 AND org_id = ?2 AND url IS NOT NULL";
+    let open = format!(
+        "SELECT c.id FROM calls c WHERE c.org_id = ?2 AND NOT c.blocked \
+         AND c.id IN (SELECT call_id FROM recordings WHERE {given_up})"
+    );
+    // The calls first: which they are is seen from the recordings. One of which something is stored stays as it is.
+    let sql = format!(
+        "UPDATE calls SET recording_state = ?3, updated_at = ?4 WHERE org_id = ?2 AND recording_state = ?5 \
+         AND id IN ({open})"
+    );
+    let (pending, failed) = (CallRecording::Pending as i64, CallRecording::Failed as i64);
+    let stamp = source.updated_at;
+    tx.execute(&sql, params![source.id, source.org, pending, stamp, failed]).await?;
+    let sql = format!(
+        "UPDATE recordings SET state = 'pending', attempts = 0, due_at = ?3, error = NULL, updated_at = ?3 \
+         WHERE {given_up} AND call_id IN ({open})"
+    );
+    tx.execute(&sql, params![source.id, source.org, now]).await.map(drop)
 }
 
 /// An address without what a signature may stand in.

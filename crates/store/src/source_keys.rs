@@ -3,7 +3,7 @@
 use model::{IdGen, OrgId, SourceId, Time};
 
 use crate::{
-    OrgStore, Result, Source, syncs,
+    OrgStore, Result, Source, recording_notes, syncs,
     tx::Tx,
     value::{Cells, params},
 };
@@ -66,7 +66,8 @@ pub(crate) fn shown(row: &mut Cells<'_>) -> Result<Option<ShownKey>> {
     Ok(set_at.map(|set_at| ShownKey { last4, api_url, set_at }))
 }
 
-/// Changes a source's key. A new one sets the reconciler to work at once, whatever the one before had come to.
+/// Changes a source's key. A new one sets the reconciler to work at once, whatever the one before had come to, and has
+/// recordings fetched that were given up.
 pub(crate) async fn change(
     tx: &mut Tx<'_>,
     source: &Source,
@@ -89,6 +90,7 @@ pub(crate) async fn change(
                    api_url = excluded.api_url, set_at = excluded.set_at";
     let SealedKey { sealed, last4, api_url } = &key;
     tx.execute(sql, params![source.id, source.org, sealed.as_slice(), last4, api_url, now]).await?;
+    recording_notes::revive(tx, source, now).await?;
     syncs::start_reconciler(tx, source, ids, now).await
 }
 

@@ -12,6 +12,7 @@ use crate::{
     stamps::Stamps,
     tx::Tx,
     value::{Cells, params},
+    webhooks,
 };
 
 /// A platform's account that sends us its webhooks, or our own API.
@@ -284,7 +285,8 @@ impl OrgStore {
     pub async fn update_source(&self, id: SourceId, change: SourceChange) -> Result<Option<ListedSource>> {
         let (org, now) = (self.org, self.store.0.clock.now());
         let ids = self.store.0.ids.clone();
-        self.store
+        let changed = self
+            .store
             .write(move |tx| {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
@@ -306,7 +308,9 @@ impl OrgStore {
                     by_id(tx, org, id).await
                 })
             })
-            .await
+            .await?;
+        self.store.wake_recordings();
+        Ok(changed)
     }
 
     /// Gives a source a new secret, once for each idempotency key; the one before is accepted for a while. `None`
@@ -347,12 +351,13 @@ impl OrgStore {
             .await
     }
 
-    /// Deletes a source: its address is closed, its calls and messages stay. Returns whether there was one.
+    /// Deletes a source: its address is closed and its forwards are deleted, its calls and messages stay. Returns whether there was one.
     pub async fn delete_source(&self, id: SourceId) -> Result<bool> {
         let (org, now) = (self.org, self.store.0.clock.now());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.known.subscribers.remove(&org);
                     let mut stamps = Stamps::take(tx, org, now).await?;
                     let stamp = stamps.next(tx).await?;
                     let sql = "UPDATE sources SET deleted_at = ?3, updated_at = ?4 \
@@ -360,6 +365,7 @@ impl OrgStore {
                     let is_deleted = tx.execute(sql, params![id, org, now, stamp]).await? > 0;
                     if is_deleted {
                         source_keys::forget(tx, org, id).await?;
+                        webhooks::delete_forwards(tx, org, id, (now, stamp)).await?;
                     }
                     Ok(is_deleted)
                 })

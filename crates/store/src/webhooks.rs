@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{EndpointId, EventFilter, OrgId, Place, PlacedPage, Stamp, Time};
+use model::{EndpointId, EventFilter, OrgId, Place, PlacedPage, SourceId, Stamp, Time};
 
 use crate::{
     Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
@@ -226,23 +226,41 @@ impl OrgStore {
                     tx.known.subscribers.remove(&org);
                     let mut stamps = Stamps::take(tx, org, now).await?;
                     let stamp = stamps.next(tx).await?;
-                    let sql = "UPDATE endpoints SET deleted_at = ?3, updated_at = ?4, state = 'gone', secret = NULL, \
-                                   previous_secret = NULL, previous_secret_until = NULL \
-                               WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
-                    if tx.execute(sql, params![id, org, now, stamp]).await? == 0 {
-                        return Ok(false);
-                    }
-                    forwards::note_deleted(tx, org, id).await?;
-                    // Without the organization, as where an endpoint is gone: its own statement saw to that.
-                    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
-                               WHERE endpoint_id = ?1 AND due_at > 0";
-                    tx.execute(sql, params![id, now]).await?;
-                    held::call_off(tx, org, id, None, now).await?;
-                    Ok(true)
+                    delete(tx, org, id, (now, stamp)).await
                 })
             })
             .await
     }
+}
+
+async fn delete(tx: &mut Tx<'_>, org: OrgId, id: EndpointId, (now, stamp): (Time, Stamp)) -> Result<bool> {
+    let sql = "UPDATE endpoints SET deleted_at = ?3, updated_at = ?4, state = 'gone', secret = NULL, \
+                   previous_secret = NULL, previous_secret_until = NULL \
+               WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
+    if tx.execute(sql, params![id, org, now, stamp]).await? == 0 {
+        return Ok(false);
+    }
+    forwards::note_deleted(tx, org, id).await?;
+    // Without the organization, as where an endpoint is gone: its own statement saw to that.
+    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
+               WHERE endpoint_id = ?1 AND due_at > 0";
+    tx.execute(sql, params![id, now]).await?;
+    held::call_off(tx, org, id, None, now).await?;
+    Ok(true)
+}
+
+/// Deletes the forwards of a source that is deleted: nothing arrives any more that they could be sent.
+pub(crate) async fn delete_forwards(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    source: SourceId,
+    at: (Time, Stamp),
+) -> Result<()> {
+    let sql = "SELECT id FROM endpoints WHERE source_id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
+    for forward in tx.query(sql, params![source, org], |row| row.get()).await? {
+        delete(tx, org, forward, at).await?;
+    }
+    Ok(())
 }
 
 /// An overlap needs a secret before, and lasts at least a moment.

@@ -332,3 +332,22 @@ fn a_forward_goes_only_where_webhooks_may_go() {
         assert_eq!(client.data("/v1/webhooks").await.as_array().map(Vec::len), Some(1));
     });
 }
+
+#[test]
+fn a_source_s_forwards_go_with_it() {
+    on_both(async |app| {
+        let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
+        let (client, source) = (app.key(&org), org.source(Platform::Retell).await);
+        let other = org.source(Platform::Vapi).await;
+        let gone = forward(&client, &source, &receiver.url("/")).await;
+        let kept = forward(&client, &other, &receiver.url("/")).await;
+        receiver.reply([Reply(500, &[])]);
+        source.accept(app, ODD).await;
+        assert_eq!(client.delete(&format!("/v1/sources/{}", source.source)).await.status, 200);
+        let path = |made: &Value| format!("/v1/webhooks/{}", made["id"].as_str().expect("an id"));
+        assert_eq!(client.get(&path(&gone)).await.status, 404);
+        assert_eq!(client.data("/v1/webhooks").await, json!([client.data(&path(&kept)).await]));
+        let [owed] = &deliveries(&org).await[..] else { panic!("one delivery") };
+        assert_eq!(owed.state, DeliveryState::Cancelled);
+    });
+}

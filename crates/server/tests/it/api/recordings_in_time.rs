@@ -264,3 +264,37 @@ fn a_source_s_api_key_goes_to_its_platform_s_api_and_stops_at_a_redirect_to_anot
         assert_eq!(elsewhere.shown("/a.wav"), Some(None), "asked for without the key");
     });
 }
+
+#[test]
+fn a_new_key_of_a_source_s_platform_has_recordings_fetched_that_were_given_up() {
+    on_both_with(fetching(), async |app| {
+        let api = Storage::start().await;
+        let sound = wav(1, 1);
+        // Its calls are listed there too.
+        let asked = || api.asked().iter().filter(|path| *path == "/a").count();
+        let refusals = std::iter::repeat_with(|| Item::status(401)).take(5);
+        let url = api.put("/a", refusals.chain([Item::sound(&sound)]));
+        let org = app.org("Harbor Plumbing").await;
+        let source = org.source(Platform::Vapi).await;
+        let client = app.key(&org);
+        let set = async |key: &str| {
+            let key = json!({"platform_api_key": key, "platform_api_url": api.url("")});
+            let changed = client.patch(&format!("/v1/sources/{}", source.source), &key).await;
+            assert_eq!(changed.status, 200, "{}", changed.shown());
+        };
+        set("an-old-key").await;
+        source.accept(app, &recorded("c", json!({ "recordingUrl": url }))).await;
+        for seconds in [10, 60, 300, 1800] {
+            app.tick(Duration::from_secs(seconds)).await;
+        }
+        let given_up = only_call(&client).await;
+        assert_eq!((&given_up["recordings"][0]["state"], asked()), (&json!("expired"), 5));
+        set("a-new-key").await;
+        app.settle().await;
+        assert_eq!(asked(), 1);
+        assert_eq!(api.shown("/a"), Some(Some("Bearer a-new-key".to_owned())));
+        let call = only_call(&client).await;
+        assert_eq!(client.get(&path_of(&call)).await.bytes, sound);
+        assert_eq!(call["recording_available"], true);
+    });
+}
