@@ -67,6 +67,11 @@ pub enum Refusal {
         /// Which one.
         by: Uuid,
     },
+    /// A field names a contact whose person is being erased.
+    Erased {
+        /// The field.
+        field: &'static str,
+    },
     /// A field cannot have this value, and why.
     Wrong {
         /// The field.

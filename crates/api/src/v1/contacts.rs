@@ -132,7 +132,7 @@ pub(crate) async fn delete_contact(
 ///
 /// Two contacts turn out to be one person: the one that `from` names is merged into the one in the path. Its calls, leads
 /// and appointments move, all its numbers go on leading to the person, and what the other lacks is filled in. Its
-/// id names the other one from now on.
+/// id names the other one from now on. Neither may be being erased (409).
 #[utoipa::path(post, path = "/v1/contacts/{id}/merge", tag = "Contacts",
     params(("id" = String, Path, description = "The id of the contact that stays.", format = Uuid), IdempotencyKey, VersionHeader),
     request_body = MergeContacts,

@@ -125,6 +125,9 @@ fn refused(refusal: Refusal, noun: &str) -> ApiError {
             let message = format!("Wrong field `{field}`: it belongs to the {noun} {by} already");
             ApiError::new(Code::Conflict, message)
         }
+        Refusal::Erased { field } => {
+            ApiError::new(Code::Conflict, format!("Wrong field `{field}`: this person is being erased"))
+        }
         Refusal::Wrong { field, why } => wrong(field, why),
     }
 }

@@ -7,7 +7,7 @@ use super::{
     write::{move_records, resolve, save},
 };
 use crate::{
-    OrgStore, Result,
+    OrgStore, Result, erase,
     tx::Tx,
     value::params,
     writes::{Answer, Asked, Refusal, Saved, Saving, Writing},
@@ -33,6 +33,12 @@ async fn merge(writing: &mut Writing<'_, '_>, into: ContactId, from: ContactId) 
         known.ok_or(Refusal::Unknown { field: "from", noun: "contact" })?;
         return Ok(Saved::updated(&before));
     };
+    for (id, field) in [(before.id, "id"), (from.id, "from")] {
+        // Its erasure looks for what the person was known by when it began, and would miss the other's.
+        if erase::is_under_way(writing.tx, org, id).await? {
+            return Err(Refusal::Erased { field }.into());
+        }
+    }
     writing.expect(before.updated_at)?;
     move_records(writing, from.id, Some(before.id)).await?;
     remove(writing.tx, writing.org, from.id, before.id).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_json_snapshot;
-use model::{DeliveryId, ErasureId, Platform, testing::CountedIds};
+use model::{ContactId, DeliveryId, ErasureId, Platform, testing::CountedIds};
 use serde_json::{Value, json};
 use store::{Compaction, ErasureState, ErasureStep, ListDeliveries};
 
@@ -267,7 +267,7 @@ fn an_erasure_that_a_crash_cut_off_is_not_done_until_it_is_finished() {
                 "caller_name": "Robin Vale", "status": "completed"}))
                 .await;
         }
-        let id = contact(&client).await.parse().expect("an id");
+        let id: ContactId = contact(&client).await.parse().expect("an id");
         let begun = org.records.begin_erasure(id).await.expect("a write").expect("a contact");
         let step = org.records.continue_erasure(begun.id, Compaction::IfSmall).await.expect("a write");
         let Some(ErasureStep::More(erasure)) = step else { panic!("one step is not all: {step:?}") };
@@ -276,6 +276,11 @@ fn an_erasure_that_a_crash_cut_off_is_not_done_until_it_is_finished() {
         assert_eq!((&shown["state"], &shown["finished_at"]), (&json!("running"), &Value::Null));
         let again = org.records.begin_erasure(id).await.expect("a write").expect("a contact");
         assert_eq!(again.id, begun.id, "asking again goes on with the same");
+        let other = client.made("/v1/contacts", json!({"phone": "+14155550143"})).await;
+        for (into, from) in [(json!(id), &other["id"]), (other["id"].clone(), &json!(id))] {
+            let path = format!("/v1/contacts/{}/merge", into.as_str().expect("an id"));
+            assert_eq!(client.post(&path, &json!({ "from": from })).await.code(), "conflict");
+        }
 
         // The next process finds it at its start.
         let next = app.another().await;
