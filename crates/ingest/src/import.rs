@@ -11,7 +11,7 @@ use model::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::{ImportAssistant, ImportCall, ImportKind, ImportRecord};
+use store::{ImportAssistant, ImportCall, ImportKind, ImportRecord, ImportReview};
 
 use crate::booking;
 
@@ -132,6 +132,12 @@ fn call(fields: &Fields<'_>) -> Result<ImportRecord, String> {
         change,
         assistant_id: fields.parsed("assistant_id"),
         contact_id: fields.parsed("contact_id"),
+        review: ImportReview {
+            tags: fields.value("tags").unwrap_or_default(),
+            notes: fields.text("notes"),
+            reviewed: fields.value("reviewed").unwrap_or_default(),
+            spam: fields.value("spam").unwrap_or_default(),
+        },
     })))
 }
 

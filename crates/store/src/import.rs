@@ -103,6 +103,21 @@ pub struct ImportCall {
     pub assistant_id: Option<AssistantId>,
     /// Their id of its contact.
     pub contact_id: Option<ContactId>,
+    /// What people noted of it.
+    pub review: ImportReview,
+}
+
+/// What people noted of a call over there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportReview {
+    /// Labels.
+    pub tags: Vec<String>,
+    /// Notes.
+    pub notes: Option<String>,
+    /// Whether a person has looked at it.
+    pub reviewed: bool,
+    /// Whether it is spam.
+    pub spam: bool,
 }
 
 /// What became of records that were brought in.

@@ -91,7 +91,7 @@ pub use crate::{
     idempotency::Idempotency,
     import::{
         BookingKeys, ImportAssistant, ImportCall, ImportCounts, ImportKind, ImportPage, ImportProgress,
-        ImportRecord,
+        ImportRecord, ImportReview,
     },
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},

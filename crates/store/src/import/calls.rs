@@ -11,7 +11,7 @@ use crate::{
     assistants, calls,
     calls::Beside,
     contacts,
-    import::{Became, ImportCall, ImportKind, id_for, is_erased, ours, ours_of, remember},
+    import::{Became, ImportCall, ImportKind, ImportReview, id_for, is_erased, ours, ours_of, remember},
     stamps::Stamps,
     tx::Tx,
     value::params,
@@ -46,7 +46,22 @@ pub(super) async fn call(
         calls::put_messages(tx, seq, messages).await?;
     }
     calls::put_words(tx, org, seq, &state, true).await?;
+    put_review(tx, context, state.id, &theirs.review).await?;
     Ok(Became::New(id))
+}
+
+/// What people noted of the call. Of most nobody did.
+async fn put_review(tx: &mut Tx<'_>, context: &Context, call: CallId, review: &ImportReview) -> Result<()> {
+    if *review == ImportReview::default() {
+        return Ok(());
+    }
+    let ImportReview { tags, notes, reviewed, spam } = review;
+    // When it was looked at over there is not shown.
+    let reviewed_at = reviewed.then_some(context.now);
+    let tags = serde_json::Value::from(tags.clone()).to_string();
+    let sql =
+        "UPDATE calls SET tags = ?3, notes = ?4, reviewed_at = ?5, spam = ?6 WHERE id = ?1 AND org_id = ?2";
+    tx.execute(sql, params![call, context.org, &tags, notes, reviewed_at, *spam]).await.map(drop)
 }
 
 /// A call that is over is history, also for a message of its platform that comes after: nothing is told of it any more.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use store::{ExportFilter, ExportKind};
 
+use super::import::begin;
 use crate::support::{Client, Org, Setup, TestApp, booking, on_both, on_both_with, report};
 
 use model::Platform;
@@ -217,5 +218,27 @@ fn long_records_make_short_pages() {
             sizes.push(page.len());
         }
         assert_eq!((sizes.iter().sum::<usize>(), sizes.iter().max()), (12, Some(&5)), "{sizes:?}");
+    });
+}
+
+#[test]
+fn what_people_noted_of_a_call_comes_in_with_it() {
+    on_both(async |app| {
+        let (there, here) = (app.org("Harbor Plumbing").await, app.org("Harbor Plumbing & Sons").await);
+        let (theirs, ours) = (app.key(&there), app.key(&here));
+        let call = theirs.write_call(json!({"external_id": "a", "caller_phone": "+14155550142"})).await;
+        let path = |call: &Value| format!("/v1/calls/{}", call["id"].as_str().expect("an id"));
+        let noted = json!({"tags": ["leak"], "notes": "Ring back", "reviewed": true, "spam": true});
+        theirs.changed(&path(&call), noted).await;
+        let lines = theirs.get("/v1/export/calls").await.bytes;
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), lines).expect("a file");
+        begin(app, &here).read_path(file.path()).await.expect("an import");
+        let came = &ours.data("/v1/calls").await[0];
+        let (before, after) = (theirs.data(&path(&call)).await, ours.data(&path(came)).await);
+        for field in ["tags", "notes", "reviewed", "spam"] {
+            assert_eq!(after[field], before[field], "{field}");
+        }
+        assert_eq!((&after["notes"], &after["spam"]), (&json!("Ring back"), &json!(true)));
     });
 }

@@ -104,7 +104,7 @@ impl Theirs {
     }
 }
 
-fn begin(app: &TestApp, org: &Org) -> Import {
+pub(super) fn begin(app: &TestApp, org: &Org) -> Import {
     let rules = ingest::rules(Duration::from_secs(60));
     Import::new(&app.store, org.id, rules, Conversations::With)
 }
