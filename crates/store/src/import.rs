@@ -18,6 +18,7 @@ pub use self::progress::{ImportPage, ImportProgress};
 use crate::{
     OrgStore, Result, Rules,
     accept::Context,
+    contacts,
     stamps::Stamps,
     tx::Tx,
     value::{Value, params},
@@ -261,13 +262,23 @@ async fn ours_of<K>(
     Ok(ours(tx, org, kind, theirs).await?.map(model::Id::new))
 }
 
+/// The contact that theirs became here, or that this one was merged into since; `None` where it was deleted.
+async fn our_contact(tx: &mut Tx<'_>, org: OrgId, theirs: Option<ContactId>) -> Result<Option<ContactId>> {
+    let Some(ours) = ours_of(tx, org, ImportKind::Contacts, theirs).await? else { return Ok(None) };
+    Ok(contacts::resolve(tx, org, ours).await?.map(|contact| contact.id))
+}
+
 /// Whether the person was erased, or is being erased, whose contact over there is this: the contact that it became here,
-/// or the one that has its id.
+/// or the one that has its id, or the one that either was merged into.
 async fn is_erased(tx: &mut Tx<'_>, org: OrgId, contact: Option<ContactId>) -> Result<bool> {
-    let sql = "SELECT 1 FROM erasures WHERE org_id = ?1 AND (contact_id = ?2 OR contact_id = \
-                   (SELECT our_id FROM imported_records \
-                    WHERE org_id = ?1 AND kind = 'contacts' AND their_id = ?2)) LIMIT 1";
-    Ok(tx.first(sql, params![org, contact], |_| Ok(())).await?.is_some())
+    let became =
+        "SELECT our_id FROM imported_records WHERE org_id = ?1 AND kind = 'contacts' AND their_id = ?2";
+    let sql = format!(
+        "SELECT 1 FROM erasures WHERE org_id = ?1 AND (contact_id = ?2 OR contact_id IN ({became}) \
+             OR contact_id IN (SELECT into_id FROM merged_contacts \
+                               WHERE org_id = ?1 AND (id = ?2 OR id IN ({became})))) LIMIT 1"
+    );
+    Ok(tx.first(&sql, params![org, contact], |_| Ok(())).await?.is_some())
 }
 
 /// The id for a record that is `theirs` over there: the same, unless it is in use. Ids are unique in the whole database

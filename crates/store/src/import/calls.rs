@@ -11,7 +11,9 @@ use crate::{
     assistants, calls,
     calls::Beside,
     contacts,
-    import::{Became, ImportCall, ImportKind, ImportReview, id_for, is_erased, ours, ours_of, remember},
+    import::{
+        Became, ImportCall, ImportKind, ImportReview, id_for, is_erased, our_contact, ours, ours_of, remember,
+    },
     stamps::Stamps,
     tx::Tx,
     value::params,
@@ -121,7 +123,7 @@ async fn count_call(
 ) -> Result<Option<ContactId>> {
     let (org, facts) = (context.org, &state.facts);
     let Some(phone) = &facts.caller_phone else {
-        let id = ours_of(tx, org, ImportKind::Contacts, theirs.contact_id).await?;
+        let id = our_contact(tx, org, theirs.contact_id).await?;
         let sql = "UPDATE contacts SET call_count = call_count + 1 WHERE id = ?1 AND org_id = ?2";
         tx.execute(sql, params![id, org]).await?;
         return Ok(id);

@@ -9,7 +9,7 @@ use crate::{
     Result,
     accept::Context,
     appointments, contacts,
-    import::{Became, BookingKeys, ImportAssistant, ImportKind, id_for, is_erased, ours_of},
+    import::{Became, BookingKeys, ImportAssistant, ImportKind, id_for, is_erased, our_contact, ours_of},
     leads,
     stamps::Stamps,
     tx::Tx,
@@ -63,6 +63,7 @@ pub(super) async fn contact(
         let (name, email) = (&theirs.name, &theirs.email);
         let values = params![known.id, org, name, email, &theirs.company, &theirs.notes, &tags, stamp];
         tx.execute(sql, values).await?;
+        add_numbers(tx, org, known.clone(), theirs).await?;
         return Ok(Became::Known(known.id.uuid()));
     }
     let id = id_for(tx, context, "contacts", theirs.id.uuid()).await?;
@@ -81,6 +82,19 @@ pub(super) async fn contact(
         contacts::put_numbers(tx, org, &contact).await?;
     }
     Ok(Became::New(id))
+}
+
+/// Adds to a contact of ours the further numbers that theirs has and nobody here.
+async fn add_numbers(tx: &mut Tx<'_>, org: OrgId, mut ours: Contact, theirs: &Contact) -> Result<()> {
+    let free = free_numbers(tx, org, theirs).await?;
+    if free.is_empty() {
+        return Ok(());
+    }
+    ours.other_phones.extend(free);
+    contacts::put_numbers(tx, org, &ours).await?;
+    let others = serde_json::json!(ours.other_phones).to_string();
+    let sql = "UPDATE contacts SET other_phones = ?3 WHERE id = ?1 AND org_id = ?2";
+    tx.execute(sql, params![ours.id, org, &others]).await.map(drop)
 }
 
 /// The further numbers of a contact that nobody has here: a number has one contact at most.
@@ -191,7 +205,7 @@ async fn contact_of(
     theirs: Option<ContactId>,
     phone: Option<&Phone>,
 ) -> Result<Option<ContactId>> {
-    if let Some(ours) = ours_of(tx, org, ImportKind::Contacts, theirs).await? {
+    if let Some(ours) = our_contact(tx, org, theirs).await? {
         return Ok(Some(ours));
     }
     let (Some(_), Some(phone)) = (theirs, phone) else { return Ok(None) };

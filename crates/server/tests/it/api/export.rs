@@ -242,3 +242,58 @@ fn what_people_noted_of_a_call_comes_in_with_it() {
         assert_eq!((&after["notes"], &after["spam"]), (&json!("Ring back"), &json!(true)));
     });
 }
+
+/// Brings in some lines of an export.
+async fn bring(app: &TestApp, org: &Org, lines: &[Value]) -> Value {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(file.path(), lines.join("\n")).expect("a file");
+    let mut import = begin(app, org);
+    import.read_path(file.path()).await.expect("an import");
+    import.summary()
+}
+
+#[test]
+fn who_was_merged_and_then_erased_does_not_come_back_by_an_import() {
+    on_both(async |app| {
+        let org = app.org("Harbor Plumbing").await;
+        let client = app.key(&org);
+        let theirs = "0197a3c4-0000-7000-8000-00000000000a";
+        let contact = json!({"type": "contact", "id": theirs, "name": "Ada Vale", "phone": "+14155550142"});
+        bring(app, &org, &[contact]).await;
+        let kept = client.made("/v1/contacts", json!({"phone": "+14155550143"})).await;
+        let path = format!("/v1/contacts/{}", kept["id"].as_str().expect("an id"));
+        // It is another row of ours now that stands for theirs.
+        assert_eq!(client.post(&format!("{path}/merge"), &json!({"from": theirs})).await.status, 200);
+        let call = |n: u8| {
+            json!({"type": "call", "id": format!("0197a3c4-0000-7000-8000-0000000000b{n}"),
+                "external_id": format!("c{n}"), "contact_id": theirs, "caller_name": "Ada Vale"})
+        };
+        bring(app, &org, &[call(1)]).await;
+        assert_eq!(client.data("/v1/calls").await[0]["contact_id"], kept["id"]);
+        assert_eq!(client.data(&path).await["call_count"], 1);
+        client.post(&format!("{path}/erase"), &json!({})).await;
+        let summary = bring(app, &org, &[call(2)]).await;
+        assert_eq!(summary["imported"]["calls"], json!({"added": 0, "known": 0, "erased": 1}));
+        assert!(!app.dump().await.contains("Ada Vale"));
+    });
+}
+
+#[test]
+fn a_contact_that_is_here_gets_the_further_numbers_of_theirs() {
+    on_both(async |app| {
+        let org = app.org("Harbor Plumbing").await;
+        let client = app.key(&org);
+        client.made("/v1/contacts", json!({"phone": "+14155550142", "other_phones": ["+14155550170"]})).await;
+        client.made("/v1/contacts", json!({"phone": "+14155550177"})).await;
+        let theirs = json!({"type": "contact", "id": "0197a3c4-0000-7000-8000-00000000000a",
+            "phone": "+14155550142", "other_phones": ["+14155550177", "+14155550178", "+14155550170"]});
+        bring(app, &org, &[theirs]).await;
+        client.write_call(json!({"caller_phone": "+14155550178"})).await;
+        let contacts = client.data("/v1/contacts").await;
+        let shown = |n: usize| (&contacts[n]["other_phones"], &contacts[n]["call_count"]);
+        assert_eq!(contacts.as_array().map(Vec::len), Some(2));
+        assert_eq!(shown(1), (&json!(["+14155550170", "+14155550178"]), &json!(1)));
+        assert_eq!(shown(0), (&json!([]), &json!(0)));
+    });
+}
