@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
 
 mod bench;
+mod browser;
 mod fuzz;
 mod services;
 mod test;

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every test, on every database, with nothing skipped.
 //!
 //! The tests that need a server read its address from the environment and fail without it; here the servers are
-//! installed where they are missing, started for this run only, and stopped after it.
+//! installed where they are missing, started for this run only, and stopped after it. The test in a browser comes last,
+//! where no tests are chosen.
 
 use std::{
     env,
@@ -14,6 +15,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    browser,
     services::{Postgres, Redis},
     tools::{SCHEMATHESIS_VERSION, Tools},
     workspace::{Workspace, cargo},
@@ -60,7 +62,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .status()
         .context("cannot run cargo test")?;
 
-    let which = if args.cargo.is_empty() { "every test" } else { "the chosen tests" };
+    let is_whole = args.cargo.is_empty();
+    let which = if is_whole { "every test" } else { "the chosen tests" };
     println!("\nxtask: ran {which} with:");
     println!("  {}", tools.postgres.version());
     println!("  {}", tools.redis_version());
@@ -73,6 +76,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if status.success() {
         println!("xtask: they passed");
+        if is_whole {
+            // After the others, which would keep a browser waiting.
+            println!("xtask: and now in {}", tools.browser.chromium_version());
+            browser::test(&workspace, &tools.browser)?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     println!("xtask: they did NOT all pass ({status})");

@@ -22,6 +22,31 @@ pub(crate) struct Tools {
     pub(crate) redis: PathBuf,
     /// `schemathesis`, in a Python environment of its own.
     pub(crate) schemathesis: PathBuf,
+    pub(crate) browser: BrowserTools,
+}
+
+/// What the test in a browser runs with.
+#[derive(Debug)]
+pub(crate) struct BrowserTools {
+    pub(crate) node: PathBuf,
+    pub(crate) npm: PathBuf,
+    pub(crate) chromium: PathBuf,
+}
+
+impl BrowserTools {
+    fn ensure(apt: &mut Apt) -> Result<Self> {
+        let mut ensure = |name, package, program| find_or_install(name, package, apt, || on_path(program));
+        Ok(Self {
+            node: ensure("Node.js", "nodejs", "node")?,
+            npm: ensure("npm", "npm", "npm")?,
+            chromium: ensure("Chromium", "chromium", "chromium")?,
+        })
+    }
+
+    /// What `chromium --version` says.
+    pub(crate) fn chromium_version(&self) -> String {
+        first_line(Command::new(&self.chromium).arg("--version"))
+    }
 }
 
 /// The folder of `initdb`, `postgres`, `pg_ctl` and `pg_isready`.
@@ -36,10 +61,13 @@ impl Tools {
         let redis = find_or_install("Redis", "redis-server", &mut apt, || on_path("redis-server"));
         let schemathesis = ensure_schemathesis(&workspace.tools().join("venv"), &mut apt)
             .with_context(|| format!("Schemathesis {SCHEMATHESIS_VERSION}"));
-        match (postgres, redis, schemathesis) {
-            (Ok(postgres), Ok(redis), Ok(schemathesis)) => Ok(Self { postgres, redis, schemathesis }),
-            (postgres, redis, schemathesis) => {
-                let missing = [postgres.err(), redis.err(), schemathesis.err()];
+        let browser = BrowserTools::ensure(&mut apt);
+        match (postgres, redis, schemathesis, browser) {
+            (Ok(postgres), Ok(redis), Ok(schemathesis), Ok(browser)) => {
+                Ok(Self { postgres, redis, schemathesis, browser })
+            }
+            (postgres, redis, schemathesis, browser) => {
+                let missing = [postgres.err(), redis.err(), schemathesis.err(), browser.err()];
                 let missing: Vec<_> = missing.iter().flatten().map(|error| format!("  {error:#}")).collect();
                 bail!(
                     "not every test can run; what is missing and cannot be installed:\n{}",

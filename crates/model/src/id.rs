@@ -44,6 +44,10 @@ pub mod kind {
     pub enum Attempt {}
     /// The erasure of a person.
     pub enum Erasure {}
+    /// A person who signs in.
+    pub enum User {}
+    /// A person being signed in.
+    pub enum Session {}
 }
 
 /// Names an organization.
@@ -80,6 +84,10 @@ pub type DeliveryId = Id<kind::Delivery>;
 pub type AttemptId = Id<kind::Attempt>;
 /// Names the erasure of a person.
 pub type ErasureId = Id<kind::Erasure>;
+/// Names a person who signs in.
+pub type UserId = Id<kind::User>;
+/// Names a session of a person.
+pub type SessionId = Id<kind::Session>;
 
 impl<K> Id<K> {
     /// Takes a UUID as the id of a `K`.

@@ -14,6 +14,7 @@ pub mod event;
 pub mod id;
 mod key;
 mod lead;
+mod org_role;
 mod page;
 mod patch;
 mod phone;
@@ -38,10 +39,11 @@ pub use contact::Contact;
 pub use event::{EventFilter, EventType};
 pub use id::{
     AppointmentId, AssistantId, AttemptId, BlockedNumberId, CallId, ContactId, DeliveryId, EndpointId,
-    ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, SourceId, SyncId,
+    ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, SessionId, SourceId, SyncId, UserId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};
+pub use org_role::{OrgRole, Permission};
 pub use page::{Cursor, Page, Place, PlacedPage};
 pub use patch::Patch;
 pub use phone::Phone;

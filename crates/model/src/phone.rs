@@ -35,6 +35,14 @@ impl Phone {
         &self.0
     }
 
+    /// The number as people of its country write it for the world: `+1 415-555-0123`.
+    pub fn international(&self) -> String {
+        PHONE_NUMBER_UTIL.parse(&*self.0, None).map_or_else(
+            |_| self.0.to_string(),
+            |number| number.format_as(PhoneNumberFormat::International).into_owned(),
+        )
+    }
+
     /// Takes text that is already a [`Phone`]'s, as read back from the store.
     pub fn from_e164_unchecked(text: String) -> Self {
         Self(text.into_boxed_str())

@@ -242,8 +242,13 @@ impl RecordingLinks {
 
     /// An address of a call's recording that needs no key, good until some time after now.
     pub fn signed(&self, call: CallId, variant: Option<Variant>, now: Time) -> String {
+        format!("{}{}", self.base, self.signed_path(call, variant, now + self.lifetime))
+    }
+
+    /// The path of such an address, good until a time.
+    pub fn signed_path(&self, call: CallId, variant: Option<Variant>, until: Time) -> String {
         let which = variant.map_or(WHICHEVER, Variant::as_str);
-        let expires = (now + self.lifetime).micros() / 1_000_000;
+        let expires = until.micros() / 1_000_000;
         let signature: String = self
             .mac(call, which, expires)
             .finalize()
@@ -251,7 +256,7 @@ impl RecordingLinks {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        format!("{}/recordings/{call}/{which}?expires={expires}&signature={signature}", self.base)
+        format!("/recordings/{call}/{which}?expires={expires}&signature={signature}")
     }
 
     /// Whether an address is one that we signed and still good. `which` is the word behind the call's id.

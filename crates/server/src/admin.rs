@@ -9,6 +9,7 @@ mod import;
 mod recordings;
 mod signature;
 mod sources;
+mod users;
 mod webhooks;
 
 use std::{io::Read, path::Path};
@@ -26,6 +27,7 @@ pub(crate) use import::import;
 pub(crate) use recordings::recordings;
 pub(crate) use signature::signature;
 pub(crate) use sources::source;
+pub(crate) use users::user;
 pub(crate) use webhooks::{trigger, webhook};
 
 use crate::{

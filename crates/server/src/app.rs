@@ -7,6 +7,7 @@ use api::{
     Answerer, AppState, Streams,
     limit::{Limits, Shared},
 };
+use axum::Router;
 use delivery::{
     Options, Trials, Worker,
     client::{Client, ClientOptions},
@@ -115,6 +116,28 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         openapi: api::openapi::rendered(),
     });
     Ok(App { state, worker, keeper })
+}
+
+/// Everything that is answered by HTTP: the interface, and the pages for people.
+pub fn router(state: AppState) -> anyhow::Result<Router> {
+    let pages = dashboard::router(dashboard::Parts {
+        store: state.store.clone(),
+        clock: state.clock.clone(),
+        ids: state.ids.clone(),
+        public_url: state.public_url.clone(),
+    })?;
+    Ok(api::router(state).merge(pages))
+}
+
+/// Where somebody becomes the first owner, once and for half an hour, behind the server's address; nowhere where there is
+/// an owner.
+pub async fn setup_path(world: &World, store: &Store) -> anyhow::Result<Option<String>> {
+    if store.has_owner().await? {
+        return Ok(None);
+    }
+    let token = dashboard::Token::generate(&*world.ids);
+    store.put_setup_link(token.hash(), world.clock.now() + dashboard::SETUP_LINK_LIFETIME).await?;
+    Ok(Some(format!("/setup?token={}", token.reveal())))
 }
 
 /// How long a try to fetch a recording may take in all.

@@ -2,6 +2,7 @@
 
 mod portability;
 mod recordings;
+mod users;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use model::Platform;
 
 pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 pub use recordings::RecordingsCommand;
+pub use users::UserCommand;
 pub use webhooks::{DeliveriesCommand, SignatureCommand, WebhookCommand};
 
 use crate::span::Span;
@@ -68,6 +70,9 @@ pub enum Command {
     /// Organizations
     #[command(subcommand)]
     Org(OrgCommand),
+    /// People who sign in to the dashboard
+    #[command(subcommand)]
+    User(UserCommand),
     /// API keys
     #[command(subcommand)]
     Key(KeyCommand),

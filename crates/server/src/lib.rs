@@ -45,6 +45,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Serve(_) => serve::serve(config, world).await,
             Command::Demo(options) => demo::run(config, world, &options).await,
             Command::Org(command) => admin::org(&config, world, shown, command).await,
+            Command::User(command) => admin::user(&config, world, shown, command).await,
             Command::Key(command) => admin::key(&config, world, shown, command).await,
             Command::Source(command) => admin::source(&config, world, shown, command).await,
             Command::BlockedNumber(command) => admin::blocked_number(&config, world, shown, command).await,
@@ -65,9 +66,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Our crates. Below `info`, libraries log what passes through them: parameters of statements, phone numbers.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "api",
     "connectors",
+    "dashboard",
     "delivery",
     "inboundflow",
     "ingest",

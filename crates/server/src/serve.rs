@@ -32,9 +32,25 @@ const DRAIN: Duration = Duration::from_secs(25);
 pub(crate) async fn serve(config: Config, world: World) -> anyhow::Result<()> {
     let running = start(&config, &world).await?;
     complain(&format!("listening on http://{}", running.address));
+    greet(&config, &world, &running).await?;
     until_told_to_stop().await?;
     tracing::info!("stopping: requests and webhooks under way are finished first");
     running.stop().await;
+    Ok(())
+}
+
+/// Tells who started the server where everything is.
+async fn greet(config: &Config, world: &World, running: &Running) -> anyhow::Result<()> {
+    let url = config.public_url(Some(running.address));
+    complain(&format!("  dashboard  {url}/"));
+    complain(&format!("  API        {url}/v1 (described at {url}/openapi.json)"));
+    complain(&format!("  data       {}", config.database_shown()));
+    if let Some(path) = app::setup_path(world, &running.store).await? {
+        complain(
+            "Nobody owns an organization here yet. Open this to become the owner (once, within 30 minutes):",
+        );
+        complain(&format!("  {url}{path}"));
+    }
     Ok(())
 }
 
@@ -67,7 +83,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
     let (stop, stopped) = watch::channel(false);
     let (completer, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());
     let streams = app.state.streams.clone();
-    let router = api::router(app.state);
+    let router = app::router(app.state)?;
     Ok(Running {
         address,
         store,

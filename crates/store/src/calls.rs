@@ -1,11 +1,14 @@
 //! Calls, as clients read them.
 
+mod around;
+mod counts;
 mod review;
 mod state;
+mod view;
 
 use model::{
     Call, CallId, CallRecording, CallStatus, Cursor, Message, OrgId, Page, Phone, RecordingLinks, Stamp,
-    id::kind,
+    Time, id::kind,
 };
 use serde::Serialize;
 
@@ -19,7 +22,12 @@ use crate::{
     value::{Cells, params},
 };
 
-pub use self::review::CallReview;
+pub use self::{
+    around::{Around, Came},
+    counts::CallCounts,
+    review::CallReview,
+    view::CallView,
+};
 pub(crate) use self::{
     review::{NamedCall, find_named, mark_blocked, named, note_deleted_booking, put_lead},
     state::{Beside, Stored, by_external_id, by_id, insert, put_messages, put_words, update},
@@ -32,6 +40,10 @@ pub struct ListCalls {
     pub page: Page,
     /// Only those with this status.
     pub status: Option<CallStatus>,
+    /// Only those created before this.
+    pub until: Option<Time>,
+    /// Only those that belong in this view.
+    pub view: Option<CallView>,
     /// Only those with this caller.
     pub phone: Option<Phone>,
     /// Only those with these words in transcript, summary, name or number.
@@ -154,6 +166,10 @@ async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls, links: Option<&Reco
     let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
     query.equals("status", list.status.map(CallStatus::as_str));
     query.equals("caller_phone", list.phone.as_ref());
+    query.compare("created_at <", list.until);
+    if let Some(view) = list.view {
+        query.only(view.condition());
+    }
     let words = list.search.as_deref().map(|text| search::query_of(org, text, dialect));
     match &words {
         Some(Some(words)) => {

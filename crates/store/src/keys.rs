@@ -162,6 +162,22 @@ impl OrgStore {
         Ok((record, key))
     }
 
+    /// Revokes one of the organization's keys, as [`Store::revoke_key`] does.
+    pub async fn revoke_key(&self, id: KeyId) -> Result<Option<KeyRecord>> {
+        let (org, now) = (self.org, self.store.0.clock.now());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let sql = format!(
+                        "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?3) WHERE id = ?1 AND org_id = ?2 \
+                         RETURNING {COLUMNS}"
+                    );
+                    tx.first(&sql, params![id, org, now], read).await
+                })
+            })
+            .await
+    }
+
     /// Every key, newest first.
     pub async fn list_keys(&self) -> Result<Vec<KeyRecord>> {
         let org = self.org;

@@ -46,7 +46,9 @@ mod samples;
 mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
+mod sessions;
 mod settle;
+mod setup;
 mod source_keys;
 mod sources;
 mod sqlite;
@@ -55,6 +57,7 @@ mod sweep;
 mod sync_steps;
 mod syncs;
 mod tx;
+mod users;
 mod value;
 mod webhooks;
 mod writes;
@@ -75,7 +78,7 @@ pub use crate::{
     appointments::{AppointmentChange, ListAppointments},
     assistants::ListAssistants,
     blocked_numbers::{ListBlockedNumbers, NewBlockedNumber},
-    calls::{CallDetail, CallReview, ListCalls, ListedCall},
+    calls::{Around, CallCounts, CallDetail, CallReview, CallView, Came, ListCalls, ListedCall},
     contacts::{ContactChange, ListContacts},
     deliveries::{Attempt, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
@@ -105,11 +108,14 @@ pub use crate::{
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, Refetch, StoredObject},
     reprocess::{MessageRange, Reread},
     samples::ToldSample,
+    sessions::{NewSession, NotPermitted, Visitor},
+    setup::{FirstOrg, FirstOwner, SetUp},
     source_keys::{KeyChange, PlatformKey, SealedKey, ShownKey},
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
     sweep::OpenCall,
     sync_steps::Step,
     syncs::{Sync, SyncKind, SyncStatus},
+    users::{Login, NewUser, User},
     webhooks::EndpointChange,
     writes::{Answer, Asked, IfMatch, Refusal},
 };

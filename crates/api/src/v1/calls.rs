@@ -3,8 +3,8 @@
 use axum::{extract::State, http::HeaderMap, response::Response};
 use model::{CallStatus, id::kind};
 use serde::Deserialize;
-use store::{CallDetail, ListedCall};
-use utoipa::IntoParams;
+use store::{CallDetail, CallView, ListedCall};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
@@ -20,6 +20,31 @@ use crate::{
     },
 };
 
+/// A way to look at calls.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum View {
+    /// Over, not blocked, not spam, and nobody said yet that they looked at it.
+    NeedsReview,
+    /// Ringing, being talked or being handed to a person.
+    InProgress,
+    /// Failed.
+    Failed,
+    /// Spam, or blocked.
+    SetAside,
+}
+
+impl From<View> for CallView {
+    fn from(view: View) -> Self {
+        match view {
+            View::NeedsReview => Self::NeedsReview,
+            View::InProgress => Self::InProgress,
+            View::Failed => Self::Failed,
+            View::SetAside => Self::SetAside,
+        }
+    }
+}
+
 /// Which calls are asked for.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +59,12 @@ pub(crate) struct ListCalls {
     /// Only calls created after this.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<TimeParam>,
+    /// Only calls created before this.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<TimeParam>,
+    /// Only calls that belong in this view.
+    #[param(inline)]
+    view: Option<View>,
     /// Only calls with this status.
     #[param(inline)]
     status: Option<CallStatus>,
@@ -58,6 +89,8 @@ pub(crate) async fn list_calls(caller: Caller, Query(query): Query<ListCalls>) -
     }
     let list = store::ListCalls {
         page: page(query.limit, query.cursor, query.since),
+        until: query.until.map(|until| until.0),
+        view: query.view.map(CallView::from),
         status: query.status,
         phone: query.phone.map(|phone| phone.0),
         search: query.q,

@@ -9,6 +9,7 @@ mod bucket;
 mod calls;
 mod completeness;
 mod contacts;
+mod dashboard;
 mod deliveries;
 mod endpoints;
 mod envelopes;

@@ -144,7 +144,7 @@ impl TestApp {
         Self {
             store,
             clock,
-            router: api::router(app.state),
+            router: app::router(app.state).expect("a router"),
             streams,
             reconciler,
             world,
@@ -223,6 +223,16 @@ impl TestApp {
     /// The database's address.
     pub(crate) fn database_url(&self) -> String {
         self.config.database_url.clone().expect("an address")
+    }
+
+    /// The world that the product is in.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// What makes its ids and secrets.
+    pub(crate) fn ids(&self) -> Arc<dyn model::IdGen> {
+        self.world.ids.clone()
     }
 
     pub(crate) fn now(&self) -> Time {

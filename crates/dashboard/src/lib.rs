@@ -1,0 +1,127 @@
+//! Pages for people: rendered here, complete without a script, with nothing from elsewhere.
+//!
+//! A page is a module of `pages` and a template beside it. Whoever asks is a `Person` with a session, and comes
+//! to an organization's records by [`store::Visitor::door`] alone.
+
+mod assets;
+mod call;
+mod error;
+mod extract;
+mod layers;
+mod pages;
+pub mod password;
+mod person;
+mod secrets;
+mod shell;
+mod show;
+mod throttle;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use model::{Clock, IdGen};
+use store::Store;
+use tower_http::{compression::CompressionLayer, csrf::CsrfLayer};
+
+use crate::{assets::Assets, password::Hashing, throttle::Throttle};
+pub use crate::{
+    error::ConfigError,
+    pages::setup::looks_like_email as is_email,
+    secrets::{SETUP_LINK_LIFETIME, Token},
+};
+
+/// What the pages need.
+pub struct Parts {
+    /// All records.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn IdGen>,
+    /// Where this server is reached from outside, where the operator says so.
+    pub public_url: Option<String>,
+}
+
+/// What all pages share.
+#[derive(Clone)]
+struct Dashboard(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    public_url: Option<String>,
+    assets: Assets,
+    throttle: Throttle,
+    hashing: Hashing,
+}
+
+impl std::ops::Deref for Dashboard {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    /// Whether browsers come by https: then their cookies go no other way.
+    fn is_https(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// All pages as one service. Paths that are none of theirs are left to others.
+pub fn router(parts: Parts) -> Result<Router, ConfigError> {
+    let Parts { store, clock, ids, public_url } = parts;
+    let csrf = csrf(public_url.as_deref())?;
+    let hashing = Hashing::new(ids.clone());
+    let state = Dashboard(Arc::new(Shared {
+        store,
+        clock,
+        ids,
+        public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+        assets: Assets::new(),
+        throttle: Throttle::default(),
+        hashing,
+    }));
+    // The first is outermost: it sees the request first and the response last.
+    let layers = tower::ServiceBuilder::new()
+        .layer(CompressionLayer::new().gzip(true))
+        .layer(middleware::from_fn_with_state(state.clone(), layers::every_page))
+        .layer(csrf);
+    let router = Router::new()
+        .route("/assets/{name}", get(assets::get_asset))
+        .route("/setup", get(pages::setup::show_setup).post(pages::setup::finish_setup))
+        .route("/sign-in", get(pages::sign_in::show_sign_in).post(pages::sign_in::sign_in))
+        .route("/sign-out", post(pages::sign_in::sign_out))
+        .route("/", get(pages::overview::show_overview))
+        .route("/calls", get(pages::calls::list_calls))
+        .route("/calls/{id}", get(pages::call::show_call))
+        .route("/calls/{id}/review", post(pages::call::review_call))
+        .route("/calls/{id}/json", get(pages::call::call_as_json))
+        .route("/calls/{id}/recording", get(pages::call::play_recording))
+        .route("/calls/{id}/messages/{message}", get(pages::message::show_message))
+        .route("/deliveries", get(pages::deliveries::list_deliveries))
+        .route("/deliveries/{id}", get(pages::delivery::show_delivery))
+        .route("/deliveries/{id}/resend", post(pages::delivery::resend_delivery))
+        .route("/settings/api", get(pages::keys::list_keys).post(pages::keys::create_key))
+        .route("/settings/api/{id}/revoke", post(pages::keys::revoke_key))
+        .layer(layers)
+        .with_state(state);
+    Ok(router)
+}
+
+/// Refuses writes that another site has a browser send (`Sec-Fetch-Site`, else `Origin` against `Host`).
+fn csrf(public_url: Option<&str>) -> Result<CsrfLayer, ConfigError> {
+    let Some(url) = public_url else { return Ok(CsrfLayer::new()) };
+    let mut parts = url.splitn(4, '/');
+    let (scheme, host) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
+    // A proxy may say another host than the browser did.
+    CsrfLayer::new()
+        .add_trusted_origin(format!("{scheme}//{host}"))
+        .map_err(|error| ConfigError(format!("public_url: {error}")))
+}
