@@ -1,4 +1,5 @@
-//! What the tests and the fuzzer need beside Rust: found where it is installed, else installed from Debian's packages and PyPI.
+//! What the tests and the fuzzer need beside Rust: found where it is installed, else installed from Debian's packages and PyPI. Packages
+//! of the npm registry come with their test (`browser.rs`).
 
 use std::{
     env, fs,

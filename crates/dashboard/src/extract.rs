@@ -1,10 +1,12 @@
 //! What handlers take from a request. Each refusal is a page.
 
+use std::convert::Infallible;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
 };
-use http::request::Parts;
+use http::{header, request::Parts};
 use model::Id;
 use serde::de::DeserializeOwned;
 
@@ -50,6 +52,21 @@ impl<T: DeserializeOwned> FromRequestParts<Dashboard> for Query<T> {
         serde_urlencoded::from_str(parts.uri.query().unwrap_or_default())
             .map(Self)
             .map_err(|_| PageError::bad_request("The address of this page has a part that cannot be read."))
+    }
+}
+
+/// Where the person reaches this server: as the operator says, else as their browser does.
+pub(crate) struct Origin(pub(crate) String);
+
+impl FromRequestParts<Dashboard> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Dashboard) -> Result<Self, Infallible> {
+        // It becomes part of a shell command.
+        let is_plain = |host: &&str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(is_plain);
+        let own = || format!("http://{}", host.unwrap_or("127.0.0.1:8080"));
+        Ok(Self(state.public_url.clone().unwrap_or_else(own)))
     }
 }
 

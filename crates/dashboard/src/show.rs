@@ -112,6 +112,15 @@ pub(crate) fn words(word: &str) -> String {
     word.replace(['_', '-'], " ")
 }
 
+/// An address here with what it asks for; what is empty is not asked for.
+pub(crate) fn address(path: &str, fields: &[(&str, &str)]) -> String {
+    let given: Vec<_> = fields.iter().filter(|(_, value)| !value.is_empty()).collect();
+    match serde_urlencoded::to_string(given) {
+        Ok(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path.to_owned(),
+    }
+}
+
 /// A text as one argument of a shell command.
 pub(crate) fn shell_quoted(text: &str) -> String {
     let mut quoted = String::from("'");
@@ -164,6 +173,11 @@ mod tests {
             [0, 999, 1000, 1_234_567].map(count),
             ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
         );
+        assert_eq!(
+            address("/calls", &[("q", "a b"), ("view", ""), ("phone", "+1")]),
+            "/calls?q=a+b&phone=%2B1"
+        );
+        assert_eq!(address("/calls", &[("q", "")]), "/calls");
         assert_eq!(shell_quoted("it's"), "'it'\\''s'");
         assert_eq!(excerpt("a\n  b c d", 3), "a b…");
     }

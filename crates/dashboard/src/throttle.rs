@@ -34,19 +34,17 @@ enum Who {
 pub(crate) struct Throttle(Mutex<HashMap<Who, (Time, u32)>>);
 
 impl Throttle {
-    /// How long to wait before trying again, if at all.
-    pub(crate) fn wait(&self, address: IpAddr, email: &str, now: Time) -> Option<Duration> {
-        let windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Counts a try as a failure until it is known to be none, so that many at once are no way around. An error is how
+    /// long to wait before trying again.
+    pub(crate) fn admit(&self, address: IpAddr, email: &str, now: Time) -> Result<(), Duration> {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = limits(address, email).into_iter().filter_map(|(who, limit)| {
             let (opened, count) = *windows.get(&who)?;
             (count >= limit && !is_over(opened, now)).then(|| WINDOW.saturating_sub(now.since(opened)))
         });
-        waits.max()
-    }
-
-    /// Notes a failure.
-    pub(crate) fn note(&self, address: IpAddr, email: &str, now: Time) {
-        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wait) = waits.max() {
+            return Err(wait);
+        }
         if windows.len() > SWEEP_AT {
             windows.retain(|_, (opened, _)| !is_over(*opened, now));
         }
@@ -56,6 +54,17 @@ impl Throttle {
                 *window = (now, 0);
             }
             window.1 += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes back a try that was no failure.
+    pub(crate) fn forgive(&self, address: IpAddr, email: &str) {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (who, _) in limits(address, email) {
+            if let Some(window) = windows.get_mut(&who) {
+                window.1 = window.1.saturating_sub(1);
+            }
         }
     }
 }
@@ -79,13 +88,22 @@ mod tests {
         let (home, elsewhere) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         let now = Time::from_micros(1_000_000_000);
         for _ in 0..FOR_ACCOUNT {
-            assert_eq!(throttle.wait(home, "a@example.com", now), None);
-            throttle.note(home, "a@example.com", now);
+            assert_eq!(throttle.admit(home, "a@example.com", now), Ok(()));
         }
-        assert_eq!(throttle.wait(home, " A@example.com", now), Some(WINDOW));
-        assert_eq!(throttle.wait(home, "b@example.com", now), None);
-        assert_eq!(throttle.wait(elsewhere, "a@example.com", now), None);
-        assert_eq!(throttle.wait(home, "a@example.com", now + WINDOW), None);
+        assert_eq!(throttle.admit(home, " A@example.com", now), Err(WINDOW));
+        assert_eq!(throttle.admit(home, "b@example.com", now), Ok(()));
+        assert_eq!(throttle.admit(elsewhere, "a@example.com", now), Ok(()));
+        assert_eq!(throttle.admit(home, "a@example.com", now + WINDOW), Ok(()));
+    }
+
+    #[test]
+    fn who_signs_in_may_do_so_again_and_again() {
+        let throttle = Throttle::default();
+        let (home, now) = (IpAddr::from([127, 0, 0, 1]), Time::from_micros(0));
+        for _ in 0..2 * FOR_ADDRESS {
+            assert_eq!(throttle.admit(home, "a@example.com", now), Ok(()));
+            throttle.forgive(home, "a@example.com");
+        }
     }
 
     #[test]
@@ -93,8 +111,8 @@ mod tests {
         let throttle = Throttle::default();
         let (home, now) = (IpAddr::from([127, 0, 0, 1]), Time::from_micros(0));
         for number in 0..FOR_ADDRESS {
-            throttle.note(home, &format!("{number}@example.com"), now);
+            assert_eq!(throttle.admit(home, &format!("{number}@example.com"), now), Ok(()));
         }
-        assert_eq!(throttle.wait(home, "new@example.com", now), Some(WINDOW));
+        assert_eq!(throttle.admit(home, "new@example.com", now), Err(WINDOW));
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 
 pub use self::{
     around::{Around, Came},
-    counts::CallCounts,
+    counts::{CallCounts, StatusCounts},
     review::CallReview,
     view::CallView,
 };

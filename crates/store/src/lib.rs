@@ -78,7 +78,9 @@ pub use crate::{
     appointments::{AppointmentChange, ListAppointments},
     assistants::ListAssistants,
     blocked_numbers::{ListBlockedNumbers, NewBlockedNumber},
-    calls::{Around, CallCounts, CallDetail, CallReview, CallView, Came, ListCalls, ListedCall},
+    calls::{
+        Around, CallCounts, CallDetail, CallReview, CallView, Came, ListCalls, ListedCall, StatusCounts,
+    },
     contacts::{ContactChange, ListContacts},
     deliveries::{Attempt, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},

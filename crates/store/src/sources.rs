@@ -351,7 +351,8 @@ impl OrgStore {
             .await
     }
 
-    /// Deletes a source: its address is closed and its forwards are deleted, its calls and messages stay. Returns whether there was one.
+    /// Deletes a source: its address is closed and its forwards are deleted, its calls and messages stay. Returns whether
+    /// there was one.
     pub async fn delete_source(&self, id: SourceId) -> Result<bool> {
         let (org, now) = (self.org, self.store.0.clock.now());
         self.store

@@ -15,14 +15,14 @@ use store::{
 };
 
 use super::{
-    calls::{self, Row},
+    calls::{self, Assistants, Row},
     deliveries::{self, DeliveryRow},
 };
 use crate::{
     Dashboard,
     call::{Badge, Call},
     error::PageError,
-    extract::{Form, PathIds, Query},
+    extract::{Form, Origin, PathIds, Query},
     person::Person,
     shell::{Shell, Tab, page},
     show::{self, Moment, Zone},
@@ -144,6 +144,7 @@ async fn read(store: &OrgStore, id: CallId) -> Result<Call, PageError> {
 pub(crate) async fn show_call(
     State(state): State<Dashboard>,
     person: Person,
+    Origin(origin): Origin,
     ids: PathIds,
 ) -> Result<Response, PageError> {
     let id = ids.id::<kind::Call>(0, "call")?;
@@ -156,7 +157,6 @@ pub(crate) async fn show_call(
     let assistant = call.assistant_id.and_then(|id| assistants.get(&id).cloned());
     let deliveries = deliveries_of(&person, id, &zone).await?;
     let messages = messages_of(&person, around.source, id, &zone).await?;
-    let base = state.public_url.clone().unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
     let (has_sound, sound_note) = sound(&state, &call);
     page(&CallPage {
         shell: person.shell(&state, call.who(), Tab::Calls),
@@ -171,7 +171,7 @@ pub(crate) async fn show_call(
         sound_note,
         sound_elsewhere: sound_elsewhere(&call),
         contact: contact(&store, &call).await?,
-        earlier: earlier(&store, &call, &zone).await?,
+        earlier: earlier(&store, &call, &zone, &assistants).await?,
         lead: lead(&around),
         appointments: appointments(&around, &zone),
         captured: captured(&around),
@@ -180,7 +180,7 @@ pub(crate) async fn show_call(
         may_review: person.may(Permission::ReviewCalls),
         curl: format!(
             "curl {} -H \"Authorization: Bearer $INBOUNDFLOW_API_KEY\"",
-            show::shell_quoted(&format!("{base}/v1/calls/{id}"))
+            show::shell_quoted(&format!("{origin}/v1/calls/{id}"))
         ),
         zone: zone.name,
         call,
@@ -212,21 +212,22 @@ async fn contact(store: &OrgStore, call: &Call) -> Result<Option<ContactView>, P
     let Some(id) = call.contact_id else { return Ok(None) };
     let Some(contact) = store.get_contact(id).await? else { return Ok(None) };
     let number = contact.phone.as_ref().map(Phone::international);
-    let query = contact
-        .phone
-        .as_ref()
-        .and_then(|phone| serde_urlencoded::to_string([("phone", phone.as_str())]).ok());
     Ok(Some(ContactView {
         name: contact.name.or_else(|| number.clone()).unwrap_or_else(|| "Unknown".to_owned()),
         number,
         email: contact.email,
         company: contact.company,
         calls: contact.call_count,
-        href: query.map(|query| format!("/calls?{query}")),
+        href: contact.phone.map(|phone| show::address("/calls", &[("phone", phone.as_str())])),
     }))
 }
 
-async fn earlier(store: &OrgStore, call: &Call, zone: &Zone) -> Result<Vec<Row>, PageError> {
+async fn earlier(
+    store: &OrgStore,
+    call: &Call,
+    zone: &Zone,
+    assistants: &Assistants,
+) -> Result<Vec<Row>, PageError> {
     let Some(phone) = &call.caller_phone else { return Ok(Vec::new()) };
     let list = ListCalls {
         page: Page { limit: EARLIER, before: None, since: None },
@@ -237,7 +238,7 @@ async fn earlier(store: &OrgStore, call: &Call, zone: &Zone) -> Result<Vec<Row>,
         search: None,
     };
     let found: Vec<Call> = serde_json::from_slice(&store.list_calls(list).await?.json)?;
-    calls::rows(store, &found, zone).await
+    calls::rows(store, &found, zone, assistants).await
 }
 
 fn lead(around: &Around) -> Option<(String, String)> {

@@ -24,6 +24,9 @@ const LIMIT: u32 = 50;
 /// Names of at most so many assistants are known to a list; others go by their platform.
 const ASSISTANTS: u32 = 100;
 
+/// The names of assistants.
+pub(crate) type Assistants = HashMap<AssistantId, String>;
+
 /// What the address asks for. It is the whole state of the page.
 #[derive(Clone, Default, Deserialize)]
 pub(crate) struct Asked {
@@ -60,7 +63,7 @@ impl Asked {
     /// The address of the list that this asks for.
     fn href(&self) -> String {
         let fields = [
-            ("view", &self.view),
+            ("view", &*self.view),
             ("q", &self.q),
             ("phone", &self.phone),
             ("status", &self.status),
@@ -68,11 +71,7 @@ impl Asked {
             ("until", &self.until),
             ("cursor", &self.cursor),
         ];
-        let given: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        match serde_urlencoded::to_string(given) {
-            Ok(query) if !query.is_empty() => format!("/calls?{query}"),
-            _ => "/calls".to_owned(),
-        }
+        show::address("/calls", &fields)
     }
 
     fn list(&self) -> ListCalls {
@@ -127,7 +126,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn new(call: &Call, came: Came, zone: &Zone, assistants: &HashMap<AssistantId, String>) -> Self {
+    fn new(call: &Call, came: Came, zone: &Zone, assistants: &Assistants) -> Self {
         let (gist, gist_from) = call.gist();
         let name = call.assistant_id.and_then(|id| assistants.get(&id).cloned());
         Self {
@@ -147,9 +146,7 @@ impl Row {
             recorded: call.recording_available,
         }
     }
-}
 
-impl Row {
     pub(crate) fn has_tags(&self) -> bool {
         self.urgency.is_some() || self.next.is_some() || self.intent.is_some()
     }
@@ -179,7 +176,7 @@ pub(crate) async fn list_calls(
     let counts = store.count_calls(None).await?;
     let found = store.list_calls(asked.list()).await?;
     let calls: Vec<Call> = serde_json::from_slice(&found.json)?;
-    let rows = rows(&store, &calls, &zone).await?;
+    let rows = rows(&store, &calls, &zone, &assistants(&store).await?).await?;
     let older = found.next.map(|next| Asked { cursor: next.encode(), ..asked.clone() }.href());
     let newest = (!asked.cursor.is_empty()).then(|| Asked { cursor: String::new(), ..asked.clone() }.href());
     page(&CallsPage {
@@ -197,17 +194,20 @@ pub(crate) async fn list_calls(
 }
 
 /// Calls as lines, with what came of them.
-pub(crate) async fn rows(store: &OrgStore, calls: &[Call], zone: &Zone) -> Result<Vec<Row>, PageError> {
+pub(crate) async fn rows(
+    store: &OrgStore,
+    calls: &[Call],
+    zone: &Zone,
+    assistants: &Assistants,
+) -> Result<Vec<Row>, PageError> {
     let ids: Vec<CallId> = calls.iter().map(|call| call.id).collect();
     let came = store.came_of_calls(ids).await?;
-    let assistants = assistants(store).await?;
-    let row =
-        |call: &Call| Row::new(call, came.get(&call.id).copied().unwrap_or_default(), zone, &assistants);
+    let row = |call: &Call| Row::new(call, came.get(&call.id).copied().unwrap_or_default(), zone, assistants);
     Ok(calls.iter().map(row).collect())
 }
 
 /// The names of assistants.
-pub(crate) async fn assistants(store: &OrgStore) -> Result<HashMap<AssistantId, String>, PageError> {
+pub(crate) async fn assistants(store: &OrgStore) -> Result<Assistants, PageError> {
     let page = Page { limit: ASSISTANTS, before: None, since: None };
     let known = store.list_assistants(ListAssistants { page }).await?;
     Ok(known.records.into_iter().map(|it| (it.id, it.name.unwrap_or(it.external_id))).collect())

@@ -13,7 +13,7 @@ use crate::{
     extract::Query,
     person::Person,
     shell::{Shell, Tab, page},
-    show::{Moment, Zone},
+    show::{self, Moment, Zone},
 };
 
 /// How many a page has.
@@ -32,12 +32,8 @@ pub(crate) struct Asked {
 
 impl Asked {
     fn href(&self) -> String {
-        let fields = [("state", &self.state), ("webhook", &self.webhook), ("cursor", &self.cursor)];
-        let given: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        match serde_urlencoded::to_string(given) {
-            Ok(query) if !query.is_empty() => format!("/deliveries?{query}"),
-            _ => "/deliveries".to_owned(),
-        }
+        let fields = [("state", &*self.state), ("webhook", &self.webhook), ("cursor", &self.cursor)];
+        show::address("/deliveries", &fields)
     }
 }
 

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use model::{Permission, Scope, Scopes, Time, id::kind};
 use serde::Deserialize;
 use store::{KeyRecord, NewKey, OrgStore};
@@ -14,7 +14,7 @@ use crate::{
     Dashboard,
     call::Badge,
     error::PageError,
-    extract::{Form, PathIds, Query},
+    extract::{Form, Origin, PathIds, Query},
     person::Person,
     shell::{Shell, Tab, page_with},
     show::{Moment, Zone},
@@ -56,6 +56,7 @@ struct KeysPage {
     scopes: Vec<ScopeChoice>,
     expiries: Vec<(&'static str, &'static str, bool)>,
     name: String,
+    is_restricted: bool,
     /// A key that was just made, and a command with it.
     made: Option<(String, String)>,
     fault: Option<String>,
@@ -84,6 +85,7 @@ pub(crate) async fn list_keys(
 struct Shown {
     name: String,
     expiry: String,
+    is_restricted: bool,
     chosen: Vec<String>,
     made: Option<(String, String)>,
     fault: Option<String>,
@@ -110,6 +112,7 @@ async fn show(
         scopes: Scope::ALL.into_iter().map(scope).collect(),
         expiries: EXPIRIES.map(|(word, label, _)| (word, label, word == shown.expiry)).to_vec(),
         name: shown.name,
+        is_restricted: shown.is_restricted,
         made: shown.made,
         fault: shown.fault,
         is_first: shown.is_first,
@@ -144,20 +147,25 @@ fn row(key: &KeyRecord, zone: &Zone, now: Time) -> KeyRow {
 pub(crate) async fn create_key(
     State(state): State<Dashboard>,
     person: Person,
-    headers: HeaderMap,
+    Origin(origin): Origin,
     fields: Form,
 ) -> Result<Response, PageError> {
     let store = person.door(Permission::ManageKeys)?;
     let (name, expiry) = (fields.text("name").to_owned(), fields.text("expiry").to_owned());
     let chosen: Vec<String> = fields.all("scope").map(str::to_owned).collect();
     let is_restricted = fields.text("access") == "restricted";
-    let mut shown = Shown { name: name.clone(), expiry: expiry.clone(), chosen, ..Shown::default() };
+    let mut shown =
+        Shown { name: name.clone(), expiry: expiry.clone(), is_restricted, chosen, ..Shown::default() };
     let scopes =
         if is_restricted { Scopes::parse_list(&shown.chosen.join(",")).ok() } else { Some(Scopes::All) };
     let days = EXPIRIES.into_iter().find(|(word, ..)| *word == expiry).map(|(.., days)| days);
     let (scopes, days) = match (scopes, days) {
         _ if name.is_empty() || name.chars().count() > 100 => {
             shown.fault = Some("Give the key a name of at most 100 characters: what it is for.".into());
+            return show(&state, &person, &store, shown).await;
+        }
+        _ if !is_restricted && !shown.chosen.is_empty() => {
+            shown.fault = Some("Say whether the key may do everything, or only what is ticked below.".into());
             return show(&state, &person, &store, shown).await;
         }
         (Some(scopes), Some(days)) => (scopes, days),
@@ -169,21 +177,9 @@ pub(crate) async fn create_key(
     };
     let expires_at = days.map(|days| state.clock.now().plus_micros(days * DAY_MICROS));
     let (_, key) = store.create_key(NewKey { name, expires_at, rate_limit: None, scopes }).await?;
-    let curl =
-        format!("curl {}/v1/calls -H \"Authorization: Bearer {}\"", origin(&state, &headers), key.reveal());
+    let curl = format!("curl {origin}/v1/calls -H \"Authorization: Bearer {}\"", key.reveal());
     shown = Shown { made: Some((key.reveal().to_owned(), curl)), ..Shown::default() };
     show(&state, &person, &store, shown).await
-}
-
-/// Where the person reaches this server: as the operator says, else as their browser does.
-fn origin(state: &Dashboard, headers: &HeaderMap) -> String {
-    let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:8080");
-    let is_host =
-        |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
-    state.public_url.clone().unwrap_or_else(|| {
-        let host = Some(host()).filter(|host| is_host(host)).unwrap_or("127.0.0.1:8080");
-        format!("http://{host}")
-    })
 }
 
 pub(crate) async fn revoke_key(person: Person, ids: PathIds) -> Result<Response, PageError> {

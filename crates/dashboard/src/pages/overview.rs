@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use model::{CallStatus, Page, Permission, Time};
 use serde::Deserialize;
-use store::{CallCounts, CallView, DeliveryState, ListCalls, ListDeliveries};
+use store::{CallCounts, CallView, DeliveryState, ListCalls, ListDeliveries, StatusCounts};
 
 use super::calls::{self, Row};
 use crate::{
@@ -106,11 +106,7 @@ pub(crate) async fn show_overview(
 
 fn cards(counts: &CallCounts, ever: &CallCounts, since: Option<Time>) -> Vec<Card> {
     let since = since.map_or_else(String::new, |since| since.to_string());
-    let href = |name: &str, value: &str| {
-        let query = [(name, value), ("since", &since)];
-        let given: Vec<_> = query.into_iter().filter(|(name, _)| !name.is_empty()).collect();
-        format!("/calls?{}", serde_urlencoded::to_string(given).unwrap_or_default())
-    };
+    let href = |name: &str, value: &str| show::address("/calls", &[(name, value), ("since", &since)]);
     let share = |part: i64| match counts.total() {
         0 => String::new(),
         total => format!("{} % of calls", (part * 200 / total + 1) / 2),
@@ -184,20 +180,24 @@ async fn attention(store: &store::OrgStore, zone: &Zone) -> Result<Vec<Row>, Pag
         search: None,
     };
     let found: Vec<Call> = serde_json::from_slice(&store.list_calls(list).await?.json)?;
-    calls::rows(store, &found, zone).await
+    calls::rows(store, &found, zone, &calls::assistants(store).await?).await
 }
 
 /// The chart's height, and how wide a day is with the gap behind it.
 const HEIGHT: f64 = 120.0;
 const STEP: f64 = 20.0;
 
-/// How each status is drawn, from the bottom: its place in [`CallStatus::ALL`], the class, and the word.
-const LAYERS: [(usize, &str, &str); 4] =
-    [(2, "good", "completed"), (0, "info", "in progress"), (3, "bad", "failed"), (4, "quiet", "blocked")];
+/// How each kind of call is drawn, from the bottom.
+const CLASSES: [&str; 4] = ["good", "info", "bad", "quiet"];
 
-fn chart(zone: &Zone, times: &[Time], by_day: &[[i64; 5]]) -> Chart {
-    let total = |day: &[i64; 5]| day.iter().sum::<i64>();
-    let most = by_day.iter().map(total).max().unwrap_or(0).max(1);
+/// The calls of a day, of the kinds that are drawn. Being transferred is being under way.
+fn drawn(day: &StatusCounts) -> [i64; CLASSES.len()] {
+    let with = |status| day.with(status);
+    [with(CallStatus::Completed), day.under_way(), with(CallStatus::Failed), with(CallStatus::Blocked)]
+}
+
+fn chart(zone: &Zone, times: &[Time], by_day: &[StatusCounts]) -> Chart {
+    let most = by_day.iter().map(StatusCounts::total).max().unwrap_or(0).max(1);
     let every = by_day.len().div_ceil(7);
     let mut chart = Chart {
         bars: Vec::new(),
@@ -208,28 +208,26 @@ fn chart(zone: &Zone, times: &[Time], by_day: &[[i64; 5]]) -> Chart {
     for (index, (day, pair)) in by_day.iter().zip(times.windows(2)).enumerate() {
         let date = zone.date(pair[0]);
         let mut top = HEIGHT;
-        let mut counts = *day;
-        // Being transferred is being under way.
-        counts[0] += counts[1];
+        let counts = drawn(day);
         let mut parts = Vec::new();
-        for (place, class, _) in LAYERS {
-            let height = counts[place] as f64 / most as f64 * HEIGHT;
+        for (count, class) in counts.into_iter().zip(CLASSES) {
+            let height = count as f64 / most as f64 * HEIGHT;
             top -= height;
-            if counts[place] > 0 {
+            if count > 0 {
                 parts.push((format!("{top:.2}"), format!("{height:.2}"), class));
             }
         }
-        let query = [("since", pair[0].to_string()), ("until", pair[1].to_string())];
-        let href = format!("/calls?{}", serde_urlencoded::to_string(query).unwrap_or_default());
+        let (since, until) = (pair[0].to_string(), pair[1].to_string());
+        let href = show::address("/calls", &[("since", &since), ("until", &until)]);
         chart.bars.push(Bar {
             x: format!("{}", index as f64 * STEP),
-            title: format!("{date}: {} calls", show::count(total(day))),
+            title: format!("{date}: {} calls", show::count(day.total())),
             href: href.clone(),
             parts,
             is_named: index % every == 0,
             label: date.clone(),
         });
-        chart.rows.push((date, LAYERS.map(|(place, ..)| counts[place]).to_vec(), href));
+        chart.rows.push((date, counts.to_vec(), href));
     }
     chart
 }

@@ -69,7 +69,7 @@ pub(crate) async fn sign_in(
     fields: Form,
 ) -> Result<Response, PageError> {
     let (email, next, now) = (fields.text("email"), local(fields.exact("next")), state.clock.now());
-    if let Some(wait) = state.throttle.wait(address, email, now) {
+    if let Err(wait) = state.throttle.admit(address, email, now) {
         return throttled(&state, &headers, (next, email), wait);
     }
     let login = state.store.find_login(email).await?;
@@ -78,11 +78,11 @@ pub(crate) async fn sign_in(
     let given = if given.chars().count() > password::MAX_CHARS { "" } else { given };
     let kept = login.as_ref().map(|login| login.password_hash.clone());
     if !state.hashing.check(given.to_owned(), kept).await {
-        state.throttle.note(address, email, now);
         tracing::info!(%address, "somebody at {address} failed to sign in");
         let why = "The e-mail address or the password is not right.".to_owned();
         return form(&state, &headers, (next, email), Some((StatusCode::UNAUTHORIZED, why)));
     }
+    state.throttle.forgive(address, email);
     let user = login.ok_or_else(PageError::internal)?.user;
     setup::sign_in(&state, &headers, user, next).await
 }

@@ -5,10 +5,32 @@ use model::{CallStatus, OrgId, Time};
 use super::CallView;
 use crate::{OrgStore, Result, tx::Tx, value::params};
 
+/// How many calls there are of a time, by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatusCounts([i64; CallStatus::ALL.len()]);
+
+impl StatusCounts {
+    /// All of them.
+    pub fn total(&self) -> i64 {
+        self.0.iter().sum()
+    }
+
+    /// Those with a status.
+    pub fn with(&self, status: CallStatus) -> i64 {
+        CallStatus::ALL.iter().zip(self.0).filter(|(each, _)| **each == status).map(|(_, n)| n).sum()
+    }
+
+    /// Those that are under way.
+    pub fn under_way(&self) -> i64 {
+        self.with(CallStatus::InProgress) + self.with(CallStatus::Forwarding)
+    }
+}
+
 /// How many calls an organization has of a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallCounts {
-    by_status: [i64; CallStatus::ALL.len()],
+    /// By status.
+    pub by_status: StatusCounts,
     needs_review: i64,
     set_aside: i64,
 }
@@ -16,19 +38,19 @@ pub struct CallCounts {
 impl CallCounts {
     /// All of them.
     pub fn total(&self) -> i64 {
-        self.by_status.iter().sum()
+        self.by_status.total()
     }
 
     /// Those with a status.
     pub fn with(&self, status: CallStatus) -> i64 {
-        CallStatus::ALL.iter().zip(self.by_status).filter(|(each, _)| **each == status).map(|(_, n)| n).sum()
+        self.by_status.with(status)
     }
 
     /// Those in a view.
     pub fn of(&self, view: CallView) -> i64 {
         match view {
             CallView::NeedsReview => self.needs_review,
-            CallView::InProgress => self.with(CallStatus::InProgress) + self.with(CallStatus::Forwarding),
+            CallView::InProgress => self.by_status.under_way(),
             CallView::Failed => self.with(CallStatus::Failed),
             CallView::SetAside => self.set_aside,
         }
@@ -43,9 +65,8 @@ impl OrgStore {
         self.store.read(move |tx| Box::pin(async move { count(tx, org, since).await })).await
     }
 
-    /// How many calls were created between each of these times and the next, by status in the order of
-    /// [`CallStatus::ALL`].
-    pub async fn count_calls_between(&self, times: Vec<Time>) -> Result<Vec<[i64; CallStatus::ALL.len()]>> {
+    /// How many calls were created between each of these times and the next.
+    pub async fn count_calls_between(&self, times: Vec<Time>) -> Result<Vec<StatusCounts>> {
         let org = self.org;
         self.store
             .read(move |tx| {
@@ -61,19 +82,14 @@ impl OrgStore {
     }
 }
 
-async fn by_status(
-    tx: &mut Tx<'_>,
-    org: OrgId,
-    since: Time,
-    until: Time,
-) -> Result<[i64; CallStatus::ALL.len()]> {
+async fn by_status(tx: &mut Tx<'_>, org: OrgId, since: Time, until: Time) -> Result<StatusCounts> {
     let mut counts = [0; CallStatus::ALL.len()];
     for (count, status) in counts.iter_mut().zip(CallStatus::ALL) {
         let sql = "SELECT count(*) FROM calls WHERE org_id = ?1 AND status = ?2 AND created_at > ?3 AND created_at < ?4";
         let found = tx.first(sql, params![org, status.as_str(), since, until], |row| row.get()).await?;
         *count = found.unwrap_or(0);
     }
-    Ok(counts)
+    Ok(StatusCounts(counts))
 }
 
 async fn count(tx: &mut Tx<'_>, org: OrgId, since: Time) -> Result<CallCounts> {

@@ -277,6 +277,43 @@ async fn a_secret_is_read_from_standard_input() {
 }
 
 #[tokio::test]
+async fn people_are_made_listed_and_given_another_password() {
+    let (home, org) = home_and_org().await;
+    let create = ["user", "create", "--org", &org, "--role", "viewer", "--password-file", "-", "--email"];
+    let made = home
+        .run_with_input(&[&create[..], &["Ann@Example.com", "--json"]].concat(), "twelve letters\n")
+        .json();
+    assert_eq!(fields(&made), ["id", "email", "role"]);
+    assert_eq!((&made["email"], &made["role"]), (&json!("ann@example.com"), &json!("viewer")));
+    home.run_with_input(&[&create[..], &["ann@example.com"]].concat(), "twelve letters\n")
+        .assert_refused(&["--email", "already"]);
+    home.run_with_input(&[&create[..], &["ann"]].concat(), "twelve letters\n").assert_refused(&["--email"]);
+    home.run_with_input(&[&create[..], &["b@example.com"]].concat(), "short\n")
+        .assert_refused(&["--password-file"]);
+    assert_all_refused(
+        &home,
+        &["user"],
+        &[
+            (&["list", "--org", NOBODY], &["--org", NOBODY]),
+            (&["create", "--org", &org, "--email", "b@example.com", "--role", "king"], &["--role", "owner"]),
+            (
+                &["reset-password", "--email", "b@example.com", "--password-file", "no"],
+                &["--password-file", "no"],
+            ),
+        ],
+    );
+    let listed = home.json(&["user", "list", "--org", &org]);
+    assert_eq!(rows(&listed).len(), 1, "nobody else was made");
+    assert_eq!(fields(&rows(&listed)[0]), ["id", "email", "role", "since"]);
+
+    let reset = ["user", "reset-password", "--password-file", "-", "--json", "--email"];
+    let done = home.run_with_input(&[&reset[..], &["ann@example.com"]].concat(), "another twelve\n").json();
+    assert_eq!(done, json!({"email": "ann@example.com", "reset": true}));
+    home.run_with_input(&[&reset[..], &["b@example.com"]].concat(), "another twelve\n")
+        .assert_refused(&["--email"]);
+}
+
+#[tokio::test]
 async fn a_reader_that_stops_listening_causes_no_panic() {
     let home = Home::new(Kind::Sqlite).await;
     for args in [

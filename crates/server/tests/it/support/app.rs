@@ -230,11 +230,6 @@ impl TestApp {
         &self.world
     }
 
-    /// What makes its ids and secrets.
-    pub(crate) fn ids(&self) -> Arc<dyn model::IdGen> {
-        self.world.ids.clone()
-    }
-
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }
