@@ -190,7 +190,11 @@ fn next_step(delivery: &Delivery, outcome: &Outcome, means: &Means<'_>) -> NextS
 
 /// The schedule's next step, or later where the receiver asked for it.
 fn retry(delivery: &Delivery, asked: Option<std::time::Duration>, means: &Means<'_>) -> NextStep {
-    match means.schedule.next(delivery.attempts + 1, means.ids) {
+    if delivery.is_probe {
+        // The circuit says when the next probe is sent, but that it comes no sooner than the receiver asked for.
+        return NextStep::RetryAt(means.clock.now() + asked.unwrap_or_default());
+    }
+    match means.schedule.next(delivery.scheduled_attempts() + 1, means.ids) {
         Some(delay) => NextStep::RetryAt(means.clock.now() + delay.max(asked.unwrap_or_default())),
         None => NextStep::Exhausted,
     }

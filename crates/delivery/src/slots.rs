@@ -2,12 +2,12 @@
 //! that a slow receiver cannot take every place from the others.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use model::EndpointId;
-use store::outbox::Slot;
+use store::{NextStep, Turn, outbox::Slot};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Places for deliveries.
@@ -34,6 +34,24 @@ struct Inner {
 struct Taken {
     in_all: usize,
     by_endpoint: HashMap<EndpointId, OfEndpoint>,
+    /// How many deliveries are held at most for endpoints that have just become well: it doubles with each success.
+    recovering: HashMap<EndpointId, usize>,
+    /// Endpoints that have failed since they last took something.
+    failing: HashSet<EndpointId>,
+    /// How often an endpoint's circuit has opened since this process began. Few ever do.
+    openings: HashMap<EndpointId, u64>,
+}
+
+impl Taken {
+    /// How many more deliveries of an endpoint find a place.
+    fn room(&self, endpoint: EndpointId, limits: Limits) -> usize {
+        let taken = self.by_endpoint.get(&endpoint).map_or(0, |of_endpoint| of_endpoint.taken);
+        let most = self
+            .recovering
+            .get(&endpoint)
+            .map_or(limits.per_endpoint, |most| (*most).min(limits.per_endpoint));
+        most.saturating_sub(taken).min(limits.in_all.saturating_sub(self.in_all))
+    }
 }
 
 struct OfEndpoint {
@@ -50,16 +68,13 @@ impl Slots {
     pub(crate) fn reserve(&self, endpoint: EndpointId) -> Option<Slot> {
         let limits = self.0.limits;
         let mut taken = self.0.taken();
-        if taken.in_all >= limits.in_all {
+        if taken.room(endpoint, limits) == 0 {
             return None;
         }
         let of_endpoint = taken.by_endpoint.entry(endpoint).or_insert_with(|| OfEndpoint {
             taken: 0,
             under_way: Arc::new(Semaphore::new(limits.under_way)),
         });
-        if of_endpoint.taken >= limits.per_endpoint {
-            return None;
-        }
         of_endpoint.taken += 1;
         taken.in_all += 1;
         let inner = self.0.clone();
@@ -79,15 +94,57 @@ impl Slots {
 
     /// How many deliveries of an endpoint find a place now.
     pub(crate) fn room(&self, endpoint: EndpointId) -> usize {
-        let taken = self.0.taken();
-        let of_endpoint = taken.by_endpoint.get(&endpoint).map_or(0, |of_endpoint| of_endpoint.taken);
-        let left_in_all = self.0.limits.in_all.saturating_sub(taken.in_all);
-        self.0.limits.per_endpoint.saturating_sub(of_endpoint).min(left_in_all)
+        self.0.taken().room(endpoint, self.0.limits)
     }
 
     /// Whether at least half of an endpoint's places are free: a claim is a write, and should take several at once.
     pub(crate) fn is_half_free(&self, endpoint: EndpointId) -> bool {
-        self.room(endpoint) * 2 >= self.0.limits.per_endpoint
+        let taken = self.0.taken();
+        let limits = self.0.limits;
+        let most = taken
+            .recovering
+            .get(&endpoint)
+            .map_or(limits.per_endpoint, |most| (*most).min(limits.per_endpoint));
+        taken.room(endpoint, limits) * 2 >= most
+    }
+
+    /// Notes what came of a try, as far as it says how the endpoint fares. One that has become well gets what waited for
+    /// it slowly at first: what made it fail may have been too much at once.
+    pub(crate) fn note(&self, endpoint: EndpointId, next: NextStep, turn: Option<Turn>) {
+        let mut taken = self.0.taken();
+        match (next, turn) {
+            (NextStep::RetryAt(_) | NextStep::Exhausted, turn) => {
+                taken.failing.insert(endpoint);
+                if turn == Some(Turn::Opened) {
+                    *taken.openings.entry(endpoint).or_default() += 1;
+                }
+            }
+            (NextStep::Delivered, Some(_)) => {
+                taken.failing.remove(&endpoint);
+                taken.recovering.insert(endpoint, 1);
+            }
+            (NextStep::Delivered, None) => {
+                if !taken.failing.is_empty() {
+                    taken.failing.remove(&endpoint);
+                }
+                let Some(most) = taken.recovering.get_mut(&endpoint) else { return };
+                *most *= 2;
+                if *most >= self.0.limits.per_endpoint {
+                    taken.recovering.remove(&endpoint);
+                }
+            }
+            (NextStep::EndpointGone | NextStep::CalledOff, _) => {}
+        }
+    }
+
+    /// Whether the endpoint has failed since it last took something, as far as this process knows.
+    pub(crate) fn is_failing(&self, endpoint: EndpointId) -> bool {
+        self.0.taken().failing.contains(&endpoint)
+    }
+
+    /// How often its circuit has opened: what was taken before the last time is not to set out.
+    pub(crate) fn openings(&self, endpoint: EndpointId) -> u64 {
+        self.0.taken().openings.get(&endpoint).copied().unwrap_or_default()
     }
 }
 

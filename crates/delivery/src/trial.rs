@@ -126,6 +126,9 @@ impl Trials {
             attempts: 0,
             manual_attempt: None,
             message: None,
+            probes: 0,
+            is_probe: false,
+            is_failing: false,
         }
     }
 }

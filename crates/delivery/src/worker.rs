@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Clock, IdGen};
+use model::{Clock, EndpointId, IdGen};
 use store::{
-    Attempt, NextStep, Store,
+    Attempt, Concluded, NextStep, Store, Turn,
     outbox::{Attached, Delivery, Leased},
 };
 use tokio::{
@@ -197,7 +197,7 @@ impl Inner {
     }
 
     async fn deliver(&self, leased: Leased) {
-        let Leased { delivery, until, slot } = leased;
+        let Leased { mut delivery, until, slot } = leased;
         let means = Means {
             store: &self.store,
             client: &self.client,
@@ -207,11 +207,16 @@ impl Inner {
             ids: &*self.ids,
         };
         let endpoint = delivery.endpoint.id;
+        let openings = self.slots.openings(endpoint);
         let under_way = self.slots.set_out(endpoint).await;
         // Where it stood behind slow ones for too long, its lease could run out on the way.
-        if under_way.is_none() || until < self.clock.now() + self.client.timeout() {
+        let is_late = until < self.clock.now() + self.client.timeout();
+        let waits =
+            self.slots.openings(endpoint) != openings && !delivery.is_probe && !delivery.is_asked_for();
+        if under_way.is_none() || is_late || waits {
             return self.give_back(&delivery).await;
         }
+        delivery.is_failing |= self.slots.is_failing(endpoint);
         let (record, next) = attempt(&delivery, &means).await;
         // The next may set out while this one is written down. Its place stays taken: what is sent and not written
         // down is sent again after a crash, so there is a limit to it.
@@ -238,10 +243,14 @@ impl Inner {
         let id = delivery.id;
         for _ in 0..KEEP_TRIES {
             match self.store.conclude_attempt(delivery, self.owner, record.clone(), next).await {
-                Ok(true) => return log(delivery, &record, next),
-                Ok(false) => {
-                    tracing::warn!(delivery = %id, "the lease of delivery {id} ran out while it was tried");
-                    return;
+                Ok(Concluded { is_kept, turn }) => {
+                    self.slots.note(delivery.endpoint.id, next, turn);
+                    if is_kept {
+                        log(delivery, &record, next);
+                    } else {
+                        tracing::warn!(delivery = %id, "the lease of delivery {id} ran out while it was tried");
+                    }
+                    return log_turn(delivery.endpoint.id, turn);
                 }
                 Err(error) => {
                     tracing::error!(%error, delivery = %id, "a try of delivery {id} could not be kept");
@@ -249,6 +258,18 @@ impl Inner {
                 }
             }
         }
+    }
+}
+
+fn log_turn(endpoint: EndpointId, turn: Option<Turn>) {
+    match turn {
+        Some(Turn::Opened) => {
+            tracing::warn!(%endpoint, "endpoint {endpoint} fails again and again: what it is owed waits for a probe");
+        }
+        Some(Turn::Closed) => {
+            tracing::info!(%endpoint, "endpoint {endpoint} is well again: what waited for it is sent");
+        }
+        None => {}
     }
 }
 

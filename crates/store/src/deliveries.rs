@@ -1,15 +1,17 @@
-//! Deliveries: taken by a worker under a lease, tried, and concluded.
+//! Deliveries: how they stand, their tries, and what follows from one.
 
 use std::sync::Arc;
 
-use model::{AttemptId, DeliveryId, EndpointId, EventId, OrgId, Time};
+use model::{AttemptId, DeliveryId, EndpointId, OrgId, Time};
 use uuid::Uuid;
 
 use crate::{
-    EndpointState, Result, Store, held,
-    outbox::{Delivery, Destination},
+    Result, Store,
+    circuit::{self, Turn},
+    held,
+    outbox::Delivery,
     tx::Tx,
-    value::{Cells, Value, params},
+    value::{Value, params},
 };
 
 /// How a delivery stands.
@@ -104,181 +106,50 @@ pub enum NextStep {
     CalledOff,
 }
 
-const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
-     p.source_id, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, e.message_id, p.state \
-     FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
-
-fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
-    let delivery = Delivery {
-        id: row.get()?,
-        org: row.get()?,
-        endpoint: Arc::new(Destination {
-            id: row.get()?,
-            url: row.get()?,
-            secret: row.get()?,
-            previous_secret: row.get()?,
-            previous_secret_until: row.get()?,
-            source: row.get()?,
-        }),
-        event_id: row.get::<EventId>()?,
-        event: row.get()?,
-        at: row.get()?,
-        data: row.get::<String>()?.into(),
-        attempts: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
-        manual_attempt: row.get()?,
-        message: row.get()?,
-    };
-    Ok((delivery, row.word("endpoint state", EndpointState::parse)?))
-}
-
 impl Store {
-    /// Takes due deliveries under a lease until `until`: for each endpoint as many as `room` says, the longest due
-    /// first. The flag tells whether more are due than there was room for.
-    pub async fn claim_deliveries(
-        &self,
-        owner: Uuid,
-        until: Time,
-        room: impl Fn(EndpointId) -> usize + Send + Sync + 'static,
-    ) -> Result<(Vec<Delivery>, bool)> {
-        let now = self.0.clock.now();
-        let room = Arc::new(room);
-        self.write_repeatable(move |tx| {
-            let room = room.clone();
-            Box::pin(async move {
-                let (mut claimed, mut is_more) = (Vec::new(), false);
-                let mut last = EndpointId::new(Uuid::nil());
-                while let Some(endpoint) = next_waiting_endpoint(tx, last).await? {
-                    last = endpoint;
-                    let room = room(endpoint);
-                    let taken = claim_of(tx, endpoint, (owner, until), now, room).await?;
-                    is_more |= taken.len() == room;
-                    claimed.extend(taken);
-                }
-                Ok((claimed, is_more))
-            })
-        })
-        .await
-    }
-
-    /// When the next delivery is due, leases that run out included.
-    pub async fn next_delivery_due(&self) -> Result<Option<Time>> {
-        self.peek(|tx| {
-            Box::pin(async move {
-                let due = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL";
-                let due = tx.first(due, &[], |row| row.get::<Option<Time>>()).await?.flatten();
-                let lease = "SELECT min(lease_until) FROM deliveries WHERE lease_until IS NOT NULL";
-                let lease = tx.first(lease, &[], |row| row.get::<Option<Time>>()).await?.flatten();
-                Ok(due.into_iter().chain(lease).min())
-            })
-        })
-        .await
-    }
-
-    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone.
-    pub async fn release_leases(&self, before: Time) -> Result<u64> {
-        let now = self.0.clock.now();
-        self.write(move |tx| {
-            Box::pin(async move {
-                let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                               due_at = ?2, lease_owner = NULL, lease_until = NULL \
-                           WHERE lease_until < ?1";
-                let released = tx.execute(sql, params![before, now]).await?;
-                tx.left.others |= released > 0;
-                Ok(released)
-            })
-        })
-        .await
-    }
-
-    /// Gives back a delivery that was taken and not tried.
-    pub async fn give_back(&self, id: DeliveryId, owner: Uuid) -> Result<()> {
-        let now = self.0.clock.now();
-        self.write_repeatable(move |tx| {
-            Box::pin(async move {
-                let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                               due_at = ?3, lease_owner = NULL, lease_until = NULL \
-                           WHERE id = ?1 AND lease_owner = ?2";
-                tx.execute(sql, params![id, owner, now]).await.map(drop)
-            })
-        })
-        .await
-    }
-
-    /// Keeps a try and what follows from it, in one transaction. `false` where the lease was lost meanwhile: the
-    /// try is kept all the same, and what follows is for the new holder to say, unless it was a success.
+    /// Keeps a try and what follows from it, in one transaction. Where the lease was lost meanwhile, what follows is for
+    /// the new holder to say, unless it was a success.
     pub async fn conclude_attempt(
         &self,
         delivery: &Delivery,
         owner: Uuid,
         attempt: Attempt,
         next: NextStep,
-    ) -> Result<bool> {
+    ) -> Result<Concluded> {
         let now = self.0.clock.now();
-        let (id, org, endpoint) = (delivery.id, delivery.org, delivery.endpoint.clone());
-        let attempt = Arc::new(attempt);
+        let concluding = Arc::new((delivery.clone(), attempt));
         self.write_repeatable(move |tx| {
-            let (attempt, endpoint) = (attempt.clone(), endpoint.clone());
+            let concluding = concluding.clone();
             Box::pin(async move {
-                insert_attempt(tx, id, &endpoint.url, &attempt).await?;
-                let kept = write_step(tx, id, owner, &attempt, next, now).await?;
+                let (delivery, attempt) = &*concluding;
+                // Before the delivery: whoever changes an endpoint locks it before its deliveries too.
+                let turn = match next {
+                    NextStep::Delivered if delivery.is_failing => {
+                        circuit::close(tx, delivery.org, delivery.endpoint.id, now).await?
+                    }
+                    NextStep::RetryAt(at) => circuit::note_failure(tx, delivery, attempt, (now, at)).await?,
+                    NextStep::Exhausted => circuit::note_failure(tx, delivery, attempt, (now, now)).await?,
+                    NextStep::Delivered | NextStep::CalledOff | NextStep::EndpointGone => None,
+                };
+                insert_attempt(tx, delivery.id, &delivery.endpoint.url, attempt).await?;
+                let kept = write_step(tx, delivery, owner, attempt, next, now).await?;
                 if next == NextStep::EndpointGone {
-                    retire_endpoint(tx, org, endpoint.id, now).await?;
+                    retire_endpoint(tx, delivery.org, delivery.endpoint.id, now).await?;
                 }
-                Ok(kept)
+                Ok(Concluded { is_kept: kept, turn })
             })
         })
         .await
     }
 }
 
-/// The endpoint after `last` that has deliveries waiting. One step along an index, however many those are: asking for
-/// all such endpoints at once would read every waiting delivery.
-async fn next_waiting_endpoint(tx: &mut Tx<'_>, last: EndpointId) -> Result<Option<EndpointId>> {
-    let sql = "SELECT endpoint_id FROM deliveries WHERE due_at IS NOT NULL AND endpoint_id > ?1 \
-               ORDER BY endpoint_id LIMIT 1";
-    tx.first(sql, params![last], |row| row.get()).await
-}
-
-async fn claim_of(
-    tx: &mut Tx<'_>,
-    endpoint: EndpointId,
-    (owner, until): (Uuid, Time),
-    now: Time,
-    room: usize,
-) -> Result<Vec<Delivery>> {
-    if room == 0 {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = ?1, lease_until = ?2 \
-         WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = ?3 AND due_at <= ?4 ORDER BY due_at LIMIT ?5 {}) \
-         RETURNING id",
-        tx.dialect().skip_locked()
-    );
-    let limit = i64::try_from(room).unwrap_or(i64::MAX);
-    let taken =
-        tx.query(&sql, params![owner, until, endpoint, now, limit], |row| row.get::<DeliveryId>()).await?;
-    let mut deliveries = Vec::with_capacity(taken.len());
-    let sql = format!("{DELIVERY} WHERE d.id = ?1 AND p.deleted_at IS NULL");
-    for id in taken {
-        let Some((delivery, state)) = tx.first(&sql, params![id], read).await? else {
-            call_off(tx, id, now).await?;
-            continue;
-        };
-        if state.holds() && !delivery.is_asked_for() {
-            held::put_aside(tx, id, endpoint, now).await?;
-        } else {
-            deliveries.push(delivery);
-        }
-    }
-    Ok(deliveries)
-}
-
-/// Its endpoint was deleted while it was tried, and the try failed.
-async fn call_off(tx: &mut Tx<'_>, id: DeliveryId, now: Time) -> Result<()> {
-    let sql = "UPDATE deliveries SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = ?2 \
-               WHERE id = ?1";
-    tx.execute(sql, params![id, now]).await.map(drop)
+/// What became of a try that was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concluded {
+    /// Whether what follows is kept too. It is not where the lease was lost meanwhile: that is for the new holder to say.
+    pub is_kept: bool,
+    /// What the try did to its endpoint's circuit, if anything.
+    pub turn: Option<Turn>,
 }
 
 async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, url: &str, attempt: &Attempt) -> Result<()> {
@@ -308,7 +179,7 @@ async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, url: &str, attemp
 
 async fn write_step(
     tx: &mut Tx<'_>,
-    id: DeliveryId,
+    delivery: &Delivery,
     owner: Uuid,
     attempt: &Attempt,
     next: NextStep,
@@ -320,11 +191,12 @@ async fn write_step(
         NextStep::Exhausted => (DeliveryState::Exhausted, Value::Null),
         NextStep::EndpointGone | NextStep::CalledOff => (DeliveryState::Cancelled, Value::Null),
     };
-    let sql = "UPDATE deliveries SET state = ?3, due_at = ?4, attempts = attempts + 1, last_status = ?5, \
-                   last_error = ?6, lease_owner = NULL, lease_until = NULL, updated_at = ?7 \
+    let sql = "UPDATE deliveries SET state = ?3, due_at = ?4, attempts = attempts + 1, probes = probes + ?8, \
+                   last_status = ?5, last_error = ?6, lease_owner = NULL, lease_until = NULL, updated_at = ?7 \
                WHERE id = ?1 AND (lease_owner = ?2 OR (?3 = 'delivered' AND state <> 'delivered'))";
     let status = attempt.status.map(i64::from);
-    let params = params![id, owner, state.as_str(), due_at, status, &attempt.error, now];
+    let probes = i64::from(delivery.is_probe);
+    let params = params![delivery.id, owner, state.as_str(), due_at, status, &attempt.error, now, probes];
     Ok(tx.execute(sql, params).await? > 0)
 }
 
@@ -332,7 +204,8 @@ async fn write_step(
 /// is called off.
 async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
     tx.known.subscribers.remove(&org);
-    let sql = "UPDATE endpoints SET state = 'gone', updated_at = ?3 WHERE id = ?1 AND org_id = ?2";
+    let sql =
+        "UPDATE endpoints SET state = 'gone', probe_at = NULL, updated_at = ?3 WHERE id = ?1 AND org_id = ?2";
     if tx.execute(sql, params![endpoint, org, now]).await? == 0 {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use model::{EndpointId, EventFilter, EventType, OrgId, SourceId, Stamp, Time};
 
 use crate::{
-    OrgStore, Result, SOURCE_MESSAGE, forwards,
+    OrgStore, Result, SOURCE_MESSAGE, Trouble, circuit, forwards,
     outbox::Destination,
     tx::Tx,
     value::{Cells, params},
@@ -36,6 +36,8 @@ pub struct Endpoint {
     pub updated_at: Stamp,
     /// The source whose messages it is sent as they came; then it is told no events.
     pub source: Option<SourceId>,
+    /// How it fails, if it does.
+    pub trouble: Option<Trouble>,
 }
 
 impl Endpoint {
@@ -105,7 +107,7 @@ pub struct NewEndpoint {
 }
 
 pub(crate) const COLUMNS: &str = "id, url, description, events, secret, previous_secret, previous_secret_until, state, \
-     created_at, updated_at, source_id";
+     created_at, updated_at, source_id, failures, failing_since, last_error, opened_at, probe_at";
 
 pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
     Ok(Endpoint {
@@ -120,6 +122,7 @@ pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
         created_at: row.get()?,
         updated_at: row.get()?,
         source: row.get()?,
+        trouble: circuit::read(row)?,
     })
 }
 
@@ -194,6 +197,7 @@ impl OrgStore {
             created_at,
             updated_at,
             source: new.source,
+            trouble: None,
         }
     }
 
@@ -219,6 +223,10 @@ pub(crate) struct Subscriber {
     pub(crate) destination: Arc<Destination>,
     /// Whether what it is owed is held until it is enabled.
     pub(crate) holds: bool,
+    /// Whether it has failed since it last took something.
+    pub(crate) is_failing: bool,
+    /// When it is probed next, where its circuit is open: what it is owed waits.
+    pub(crate) probe_at: Option<Time>,
     events: EventFilter,
 }
 
@@ -244,7 +252,8 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
     if let Some(known) = tx.known.subscribers.get(&org) {
         return Ok(known.clone());
     }
-    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, source_id, state, events FROM endpoints \
+    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, source_id, \
+               failing_since IS NOT NULL, state, probe_at, events FROM endpoints \
                WHERE org_id = ?1 AND state <> 'gone' AND deleted_at IS NULL ORDER BY created_at, id";
     let read = |row: &mut Cells<'_>| {
         let destination = Destination {
@@ -255,9 +264,11 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
             previous_secret_until: row.get()?,
             source: row.get()?,
         };
+        let is_failing = row.get()?;
         let holds = row.word("endpoint state", EndpointState::parse)?.holds();
+        let probe_at = row.get()?;
         let events = EventFilter::from_stored(&row.get::<String>()?);
-        Ok(Subscriber { destination: Arc::new(destination), holds, events })
+        Ok(Subscriber { destination: Arc::new(destination), holds, is_failing, probe_at, events })
     };
     let found: Arc<[Subscriber]> = tx.query(sql, params![org], read).await?.into();
     tx.known.subscribers.insert(org, found.clone());

@@ -171,9 +171,18 @@ pub(crate) async fn owe(
         attempts: 0,
         manual_attempt: None,
         message: event.message,
+        probes: 0,
+        is_probe: false,
+        is_failing: subscriber.is_failing,
     };
     if subscriber.holds {
         return insert_delivery(tx, &delivery, Birth::Held, teller.now, stamps).await;
+    }
+    if let Some(probe_at) = subscriber.probe_at {
+        if probe_at <= teller.now {
+            tx.left.endpoints.push(delivery.endpoint.id);
+        }
+        return insert_delivery(tx, &delivery, Birth::Due, teller.now, stamps).await;
     }
     let worker = teller.worker.as_deref();
     let slot = worker.and_then(|worker| Some((worker, (worker.reserve)(delivery.endpoint.id)?)));

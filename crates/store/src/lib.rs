@@ -11,6 +11,8 @@ mod appointments;
 mod assistants;
 mod blocked_numbers;
 mod calls;
+mod circuit;
+mod claims;
 mod contacts;
 mod deliveries;
 mod delivery_log;
@@ -81,8 +83,9 @@ pub use crate::{
     calls::{
         Around, CallCounts, CallDetail, CallReview, CallView, Came, ListCalls, ListedCall, StatusCounts,
     },
+    circuit::{OpenCircuit, Trouble, Turn},
     contacts::{ContactChange, ListContacts},
-    deliveries::{Attempt, DeliveryState, NextStep},
+    deliveries::{Attempt, Concluded, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
     erase::{Compaction, Erased, Erasure, ErasureState, ErasureStep},

@@ -50,16 +50,31 @@ pub struct Delivery {
     pub manual_attempt: Option<i64>,
     /// The message that is sent on as it came, in the place of `data`.
     pub message: Option<InboxId>,
+    /// How many of the tries before were probes.
+    pub probes: u32,
+    /// Whether this try is one: to see whether the endpoint is well again.
+    pub is_probe: bool,
+    /// Whether the endpoint has failed of late, so that a success is worth writing down.
+    pub is_failing: bool,
 }
 
 impl Delivery {
-    /// What causes the next try: `manual` where a person asked for it, else `schedule`.
+    /// What causes the next try: `manual` where a person asked for it, `probe` where it is one, else `schedule`.
     pub fn cause(&self) -> &'static str {
-        if self.is_asked_for() { "manual" } else { "schedule" }
+        match self.is_asked_for() {
+            true => "manual",
+            false if self.is_probe => "probe",
+            false => "schedule",
+        }
+    }
+
+    /// How many tries there were of those that its schedule counts.
+    pub fn scheduled_attempts(&self) -> u32 {
+        self.attempts.saturating_sub(self.probes)
     }
 
     /// Whether a person asked for the next try.
-    pub(crate) fn is_asked_for(&self) -> bool {
+    pub fn is_asked_for(&self) -> bool {
         self.manual_attempt == Some(i64::from(self.attempts) + 1)
     }
 }

@@ -6,7 +6,7 @@ use model::{EndpointId, EventFilter, OrgId, Place, PlacedPage, SourceId, Stamp, 
 
 use crate::{
     Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
-    Written,
+    Written, circuit,
     endpoints::{COLUMNS, insert, note_opt_in, read, words_of},
     forwards, held, idempotency,
     list::ListQuery,
@@ -139,6 +139,7 @@ impl OrgStore {
                 Box::pin(async move {
                     let mut stamps = Stamps::take(tx, org, now).await?;
                     let Some(mut endpoint) = by_id(tx, org, id).await? else { return Ok(None) };
+                    let moves = change.url.as_ref().is_some_and(|url| *url != endpoint.url);
                     if let Some(url) = change.url {
                         endpoint.url = url;
                     }
@@ -155,6 +156,10 @@ impl OrgStore {
                     // Before it is enabled too: what was under way when it was paused may have failed since.
                     if change.state.is_some() && (before.holds() || endpoint.state.holds()) {
                         held::hold_waiting(tx, id, now).await?;
+                    }
+                    if moves || change.state.is_some() {
+                        circuit::close(tx, org, id, now).await?;
+                        endpoint.trouble = None;
                     }
                     if change.state == Some(EndpointState::Enabled) {
                         held::release(tx, org, id, change.held, now).await?;
@@ -234,7 +239,7 @@ impl OrgStore {
 }
 
 async fn delete(tx: &mut Tx<'_>, org: OrgId, id: EndpointId, (now, stamp): (Time, Stamp)) -> Result<bool> {
-    let sql = "UPDATE endpoints SET deleted_at = ?3, updated_at = ?4, state = 'gone', secret = NULL, \
+    let sql = "UPDATE endpoints SET deleted_at = ?3, updated_at = ?4, state = 'gone', probe_at = NULL, secret = NULL, \
                    previous_secret = NULL, previous_secret_until = NULL \
                WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
     if tx.execute(sql, params![id, org, now, stamp]).await? == 0 {

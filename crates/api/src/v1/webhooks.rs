@@ -105,9 +105,16 @@ pub(crate) async fn get_webhook(
     caller: Caller,
     PathId(id): PathId<kind::Endpoint>,
 ) -> Result<One<ShownWebhook>, ApiError> {
-    let webhook = ShownWebhook::new(find(&caller, id).await?, state.clock.now());
+    Ok(answer(ShownWebhook::new(find(&caller, id).await?, state.clock.now())))
+}
+
+fn answer(webhook: ShownWebhook) -> One<ShownWebhook> {
     let version = webhook.version();
-    Ok(One::new(webhook).versioned(version))
+    let one = One::new(webhook);
+    match version {
+        Some(version) => one.versioned(version),
+        None => one,
+    }
 }
 
 /// Change a webhook endpoint
@@ -135,9 +142,7 @@ pub(crate) async fn update_webhook(
         check_url(&state, url)?;
     }
     let changed = caller.store.update_endpoint(id, body.value.into_change()?).await?.ok_or_else(unknown)?;
-    let webhook = ShownWebhook::new(changed, state.clock.now());
-    let version = webhook.version();
-    Ok(One::new(webhook).versioned(version))
+    Ok(answer(ShownWebhook::new(changed, state.clock.now())))
 }
 
 /// That an endpoint was deleted.

@@ -2,7 +2,7 @@
 
 use model::{EndpointId, EventFilter, SourceId, Stamp, Time, last4};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use store::{Endpoint, EndpointChange, EndpointState, HeldChoice};
+use store::{Endpoint, EndpointChange, EndpointState, HeldChoice, Trouble};
 use utoipa::{
     ToSchema,
     openapi::{
@@ -204,6 +204,38 @@ impl From<EndpointState> for WebhookState {
     }
 }
 
+/// How an endpoint fails. After five failures in a row, of two deliveries at least, its circuit opens: what it is owed
+/// waits, and one delivery is sent now and then to see whether it is well again. Then everything is sent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookTrouble)]
+pub(crate) struct ShownTrouble {
+    /// Tries that failed since the last one that did not.
+    failures: u32,
+    /// When the first of them was.
+    failing_since: Time,
+    /// Why the last one failed.
+    #[schema(required)]
+    last_error: Option<String>,
+    /// Since when the circuit is open; null where it is not.
+    #[schema(required)]
+    circuit_open_since: Option<Time>,
+    /// When the next delivery is sent as a probe, if one waits then; null where the circuit is not open.
+    #[schema(required)]
+    next_probe_at: Option<Time>,
+}
+
+impl From<Trouble> for ShownTrouble {
+    fn from(trouble: Trouble) -> Self {
+        Self {
+            failures: trouble.failures,
+            failing_since: trouble.since,
+            last_error: trouble.last_error,
+            circuit_open_since: trouble.circuit.map(|circuit| circuit.opened_at),
+            next_probe_at: trouble.circuit.map(|circuit| circuit.probe_at),
+        }
+    }
+}
+
 /// An endpoint: an address that is told of events by webhooks.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookEndpoint)]
@@ -230,6 +262,9 @@ pub(crate) struct ShownWebhook {
     /// `X-InboundFlow-Signature`, which holds one signature, is made with it.
     #[schema(required)]
     previous_secret_until: Option<Time>,
+    /// How it fails; null where its last webhook was taken.
+    #[schema(required)]
+    trouble: Option<ShownTrouble>,
     created_at: Stamp,
     updated_at: Stamp,
 }
@@ -247,14 +282,15 @@ impl ShownWebhook {
             signed: endpoint.secret.is_some(),
             secret_last4: endpoint.secret.as_deref().and_then(last4),
             previous_secret_until,
+            trouble: endpoint.trouble.map(ShownTrouble::from),
             created_at: Stamp::from_micros(endpoint.created_at.micros()),
             updated_at: endpoint.updated_at,
         }
     }
 
-    /// When anything of it changed.
-    pub(crate) fn version(&self) -> Stamp {
-        self.updated_at
+    /// When anything of it changed. `None` while it fails: how it does changes without it.
+    pub(crate) fn version(&self) -> Option<Stamp> {
+        self.trouble.is_none().then_some(self.updated_at)
     }
 }
 

@@ -104,7 +104,7 @@ impl Desk<'_> {
         let endpoints = self.store.org(org).list_endpoints().await?;
         self.shown.list(endpoints.iter().map(|endpoint| {
             json!({"id": endpoint.id, "url": endpoint.url, "events": events_of(endpoint),
-                "source_id": endpoint.source, "state": endpoint.state.as_str(),
+                "source_id": endpoint.source, "state": endpoint.state.as_str(), "trouble": trouble_of(endpoint),
                 "signed": endpoint.secret.is_some(), "created_at": endpoint.created_at})
         }));
         Ok(())
@@ -121,7 +121,7 @@ impl Desk<'_> {
         self.shown.record(
             &json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
             "events": events_of(endpoint), "source_id": endpoint.source, "state": endpoint.state.as_str(),
-            "signed": endpoint.secret.is_some(), "previous_secret_until": until,
+            "trouble": trouble_of(endpoint), "signed": endpoint.secret.is_some(), "previous_secret_until": until,
             "created_at": endpoint.created_at, "updated_at": endpoint.updated_at}),
         );
     }
@@ -305,4 +305,13 @@ pub(super) fn check_url(config: &Config, url: &str) -> anyhow::Result<()> {
         ));
     }
     Ok(())
+}
+
+/// How an endpoint fails, as the API has it.
+fn trouble_of(endpoint: &Endpoint) -> serde_json::Value {
+    endpoint.trouble.as_ref().map_or(serde_json::Value::Null, |trouble| {
+        json!({"failures": trouble.failures, "failing_since": trouble.since, "last_error": trouble.last_error,
+            "circuit_open_since": trouble.circuit.map(|circuit| circuit.opened_at),
+            "next_probe_at": trouble.circuit.map(|circuit| circuit.probe_at)})
+    })
 }

@@ -7,6 +7,7 @@ mod audio;
 mod blocked_numbers;
 mod bucket;
 mod calls;
+mod circuit;
 mod completeness;
 mod contacts;
 mod dashboard;

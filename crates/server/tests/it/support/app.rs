@@ -273,11 +273,19 @@ impl TestApp {
         if self.store.count_busy_syncs().await.expect("a reading") > 0 {
             return Some("a step of a listing is due or under way".into());
         }
-        let due = self.store.next_delivery_due().await.expect("a reading")?;
-        if due <= now {
-            return Some(format!("a delivery is due since {due}"));
+        if let Some(due) = self.delivery_due().await {
+            return Some(due);
         }
-        self.undone(|state| state == DeliveryState::InFlight).await
+        if let Some(delivery) = self.undone(|state| state == DeliveryState::InFlight).await {
+            return Some(delivery);
+        }
+        // Again, because what was under way may have made others due.
+        self.delivery_due().await
+    }
+
+    async fn delivery_due(&self) -> Option<String> {
+        let due = self.store.next_delivery_due().await.expect("a reading")?;
+        (due <= self.now()).then(|| format!("a delivery is due since {due}"))
     }
 
     /// When something is to be done for recordings; now, while something is being done.

@@ -1,0 +1,180 @@
+//! An endpoint that fails again and again: only a probe is sent now and then, and all that waited when it is well.
+
+use std::time::Duration;
+
+use insta::assert_json_snapshot;
+use model::EndpointId;
+use serde_json::{Value, json};
+use store::{
+    DeliveryState::{self, Delivered, Pending, Retrying},
+    ListDeliveries,
+};
+
+use crate::support::{Client, Org, Receiver, Reply, TestApp, on_both};
+
+const FAILS: Reply = Reply(500, &[]);
+
+/// An organization with one endpoint, and the endpoint's path.
+async fn set(app: &TestApp) -> (Org, Receiver, EndpointId, String) {
+    let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
+    let endpoint = org.endpoint(&receiver.url("/hook")).await.id;
+    (org, receiver, endpoint, format!("/v1/webhooks/{endpoint}"))
+}
+
+async fn calls(app: &TestApp, client: &Client<'_>, names: &[&str]) {
+    for name in names {
+        client.write_call(json!({"external_id": name, "summary": name})).await;
+        app.settle().await;
+    }
+}
+
+/// Five calls whose webhooks all fail.
+async fn break_it(app: &TestApp, client: &Client<'_>, receiver: &Receiver) {
+    receiver.reply([FAILS; 5]);
+    calls(app, client, &["a", "b", "c", "d", "e"]).await;
+    assert_eq!(receiver.take().len(), 5);
+}
+
+/// How the deliveries stand, the oldest first.
+async fn states(org: &Org) -> Vec<DeliveryState> {
+    let mut all = org.records.find_deliveries(ListDeliveries::newest(100)).await.expect("a list").records;
+    all.reverse();
+    all.iter().map(|delivery| delivery.state).collect()
+}
+
+async fn trouble(client: &Client<'_>, path: &str) -> Value {
+    client.data(path).await["trouble"].clone()
+}
+
+/// What the tries of a delivery were made for.
+async fn triggers(client: &Client<'_>, delivery: &Value) -> Vec<String> {
+    let id = delivery["id"].as_str().expect("an id");
+    let shown = client.data(&format!("/v1/deliveries/{id}")).await;
+    let tries = shown["attempts"].as_array().expect("its tries").iter();
+    tries.map(|one| one["trigger"].as_str().expect("a trigger").to_owned()).collect()
+}
+
+#[test]
+fn after_five_failures_only_a_probe_is_sent_now_and_then_and_its_success_sends_all_that_waited() {
+    on_both(async |app| {
+        let (org, receiver, _, path) = set(app).await;
+        let client = app.key(&org);
+        assert_eq!(trouble(&client, &path).await, Value::Null);
+        break_it(app, &client, &receiver).await;
+        calls(app, &client, &["f"]).await;
+        assert!(receiver.take().is_empty(), "what comes now waits");
+        let mut waiting = vec![Retrying; 5];
+        waiting.push(Pending);
+        assert_eq!(states(&org).await, waiting);
+        assert_json_snapshot!(trouble(&client, &path).await, @r#"
+        {
+          "failures": 5,
+          "failing_since": "2026-02-24T21:00:00.000Z",
+          "last_error": "the receiver answered 500",
+          "circuit_open_since": "2026-02-24T21:00:00.000Z",
+          "next_probe_at": "2026-02-24T21:00:30.000Z"
+        }
+        "#);
+
+        let mut replies = vec![FAILS; 2];
+        replies.push(Reply(200, &[]));
+        receiver.reply(replies);
+        for (wait, probe) in [(30, "first"), (60, "second")] {
+            app.tick(Duration::from_secs(wait - 1)).await;
+            assert!(receiver.take().is_empty(), "the {probe} probe is not sent before its time");
+            app.tick(Duration::from_secs(1)).await;
+            assert_eq!(receiver.take().len(), 1, "the {probe} probe");
+        }
+        assert!(states(&org).await.iter().all(|state| matches!(state, Pending | Retrying)));
+        app.tick(Duration::from_secs(120)).await;
+        assert_eq!(receiver.take().len(), 6, "the third probe, and then all that waited");
+        assert_eq!(states(&org).await, [Delivered; 6]);
+        assert_eq!(trouble(&client, &path).await, Value::Null);
+        calls(app, &client, &["g"]).await;
+        assert_eq!(receiver.take().len(), 1, "and what comes now is sent at once");
+    });
+}
+
+#[test]
+fn a_success_between_two_failures_starts_the_count_anew() {
+    on_both(async |app| {
+        let (org, receiver, _, path) = set(app).await;
+        let client = app.key(&org);
+        let mut replies = vec![FAILS; 4];
+        replies.push(Reply(200, &[]));
+        replies.extend([FAILS; 4]);
+        receiver.reply(replies);
+        calls(app, &client, &["a", "b", "c", "d"]).await;
+        assert_eq!(trouble(&client, &path).await["failures"], 4);
+        calls(app, &client, &["e"]).await;
+        assert_eq!(trouble(&client, &path).await, Value::Null);
+        calls(app, &client, &["f", "g", "h", "i"]).await;
+        let now = trouble(&client, &path).await;
+        assert_eq!((&now["failures"], &now["circuit_open_since"]), (&json!(4), &Value::Null));
+        app.tick(Duration::from_secs(6)).await;
+        assert!(states(&org).await.iter().all(|state| *state == Delivered), "each by its own schedule");
+    });
+}
+
+#[test]
+fn probes_use_up_no_try_of_the_schedule_however_long_the_endpoint_is_down() {
+    on_both(async |app| {
+        let (org, receiver, _, _) = set(app).await;
+        let client = app.key(&org);
+        break_it(app, &client, &receiver).await;
+        receiver.reply([FAILS; 40]);
+        for _ in 0..40 {
+            app.tick(Duration::from_secs(600)).await;
+        }
+        assert_eq!(states(&org).await, [Retrying; 5]);
+        let probes = receiver.take().len();
+        assert!(probes > 30, "{probes} probes");
+        // What is left of the forty replies fails once more; then it is well.
+        for _ in 0..(41 - probes) {
+            app.tick(Duration::from_secs(600)).await;
+        }
+        assert_eq!(states(&org).await, [Delivered; 5]);
+    });
+}
+
+#[test]
+fn what_a_person_asks_for_is_sent_though_the_circuit_is_open_and_its_success_closes_it() {
+    on_both(async |app| {
+        let (org, receiver, _, path) = set(app).await;
+        let client = app.key(&org);
+        break_it(app, &client, &receiver).await;
+        let newest = client.data("/v1/deliveries").await[0].clone();
+        let resend = format!("/v1/deliveries/{}/resend", newest["id"].as_str().expect("an id"));
+        receiver.reply([FAILS]);
+        client.post(&resend, &json!({})).await;
+        app.settle().await;
+        assert_eq!(receiver.take().len(), 1);
+        assert_ne!(trouble(&client, &path).await["circuit_open_since"], Value::Null);
+        client.post(&resend, &json!({})).await;
+        app.settle().await;
+        assert_eq!(receiver.take().len(), 5, "that one, and then all that waited");
+        assert_eq!(states(&org).await, [Delivered; 5]);
+        assert_eq!(triggers(&client, &newest).await, ["schedule", "manual", "manual"]);
+    });
+}
+
+#[test]
+fn another_address_is_tried_at_once_and_other_endpoints_notice_nothing() {
+    on_both(async |app| {
+        let (org, receiver, _, path) = set(app).await;
+        let (client, well) = (app.key(&org), Receiver::start().await);
+        break_it(app, &client, &receiver).await;
+        org.endpoint(&well.url("/well")).await;
+        well.reply([FAILS]);
+        calls(app, &client, &["f"]).await;
+        assert_eq!((receiver.take().len(), well.take().len()), (0, 1));
+        app.tick(Duration::from_secs(6)).await;
+        assert_eq!((receiver.take().len(), well.take().len()), (0, 1), "its retry has its own time");
+        let moved = client.patch(&path, &json!({"url": receiver.url("/new")})).await;
+        assert_eq!(moved.status, 200, "{}", moved.shown());
+        assert_eq!(moved.json()["data"]["trouble"], Value::Null);
+        app.settle().await;
+        let got = receiver.take();
+        assert_eq!((got.len(), got[0].path.as_str()), (6, "/new"));
+    });
+}

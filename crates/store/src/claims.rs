@@ -1,0 +1,238 @@
+//! Deliveries taken by a worker under a lease, and given back.
+
+use std::sync::Arc;
+
+use model::{DeliveryId, EndpointId, EventId, Time};
+use uuid::Uuid;
+
+use crate::{
+    EndpointState, Result, Store, circuit, held,
+    outbox::{Delivery, Destination},
+    tx::Tx,
+    value::{Cells, params},
+};
+
+const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
+     p.source_id, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
+     e.message_id, d.probes, p.failing_since IS NOT NULL, p.state \
+     FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
+
+fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
+    let delivery = Delivery {
+        id: row.get()?,
+        org: row.get()?,
+        endpoint: Arc::new(Destination {
+            id: row.get()?,
+            url: row.get()?,
+            secret: row.get()?,
+            previous_secret: row.get()?,
+            previous_secret_until: row.get()?,
+            source: row.get()?,
+        }),
+        event_id: row.get::<EventId>()?,
+        event: row.get()?,
+        at: row.get()?,
+        data: row.get::<String>()?.into(),
+        attempts: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
+        manual_attempt: row.get()?,
+        message: row.get()?,
+        probes: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
+        is_probe: false,
+        is_failing: row.get()?,
+    };
+    Ok((delivery, row.word("endpoint state", EndpointState::parse)?))
+}
+
+impl Store {
+    /// Takes due deliveries under a lease until `until`: for each endpoint as many as `room` says, the longest due
+    /// first. The flag tells whether more are due than there was room for. Of an endpoint whose circuit is open, only
+    /// the one longest due is taken, as a probe, when its time has come, and what a person asked for.
+    pub async fn claim_deliveries(
+        &self,
+        owner: Uuid,
+        until: Time,
+        room: impl Fn(EndpointId) -> usize + Send + Sync + 'static,
+    ) -> Result<(Vec<Delivery>, bool)> {
+        let now = self.0.clock.now();
+        let room = Arc::new(room);
+        self.write_repeatable(move |tx| {
+            let room = room.clone();
+            Box::pin(async move {
+                let (mut claimed, mut is_more) = (Vec::new(), false);
+                let mut last = EndpointId::new(Uuid::nil());
+                while let Some((endpoint, probe_at)) = next_waiting_endpoint(tx, last).await? {
+                    last = endpoint;
+                    let room = room(endpoint);
+                    let lease = (owner, until);
+                    if let Some(probe_at) = probe_at {
+                        claimed.extend(probe(tx, endpoint, lease, (probe_at, now), room).await?);
+                        continue;
+                    }
+                    let taken = claim_of(tx, endpoint, lease, now, room).await?;
+                    is_more |= taken.len() == room;
+                    claimed.extend(taken);
+                }
+                Ok((claimed, is_more))
+            })
+        })
+        .await
+    }
+
+    /// When the next delivery is due, leases that run out and probes of open circuits included.
+    pub async fn next_delivery_due(&self) -> Result<Option<Time>> {
+        let now = self.0.clock.now();
+        self.peek(move |tx| {
+            Box::pin(async move {
+                let due = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL";
+                let mut due = tx.first(due, &[], |row| row.get::<Option<Time>>()).await?.flatten();
+                if due.is_some_and(|due| due <= now) {
+                    // It may be one that waits for a probe.
+                    due = next_due_by_endpoint(tx, now).await?;
+                }
+                let lease = "SELECT min(lease_until) FROM deliveries WHERE lease_until IS NOT NULL";
+                let lease = tx.first(lease, &[], |row| row.get::<Option<Time>>()).await?.flatten();
+                Ok(due.into_iter().chain(lease).min())
+            })
+        })
+        .await
+    }
+
+    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone.
+    pub async fn release_leases(&self, before: Time) -> Result<u64> {
+        let now = self.0.clock.now();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
+                               due_at = ?2, lease_owner = NULL, lease_until = NULL \
+                           WHERE lease_until < ?1";
+                let released = tx.execute(sql, params![before, now]).await?;
+                tx.left.others |= released > 0;
+                Ok(released)
+            })
+        })
+        .await
+    }
+
+    /// Gives back a delivery that was taken and not tried.
+    pub async fn give_back(&self, id: DeliveryId, owner: Uuid) -> Result<()> {
+        let now = self.0.clock.now();
+        self.write_repeatable(move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
+                               due_at = ?3, lease_owner = NULL, lease_until = NULL \
+                           WHERE id = ?1 AND lease_owner = ?2";
+                tx.execute(sql, params![id, owner, now]).await.map(drop)
+            })
+        })
+        .await
+    }
+}
+
+/// The endpoint after `last` that has deliveries waiting. One step along an index, however many those are: asking for
+/// all such endpoints at once would read every waiting delivery.
+async fn next_waiting_endpoint(
+    tx: &mut Tx<'_>,
+    last: EndpointId,
+) -> Result<Option<(EndpointId, Option<Time>)>> {
+    let sql = "SELECT d.endpoint_id, p.probe_at FROM deliveries d JOIN endpoints p ON p.id = d.endpoint_id \
+               WHERE d.due_at IS NOT NULL AND d.endpoint_id > ?1 ORDER BY d.endpoint_id LIMIT 1";
+    tx.first(sql, params![last], |row| Ok((row.get()?, row.get()?))).await
+}
+
+/// When the next delivery is due, by a step along the index for each endpoint that has any waiting: what waits for a
+/// circuit is due when that is probed, and at once where a person asked for it.
+async fn next_due_by_endpoint(tx: &mut Tx<'_>, now: Time) -> Result<Option<Time>> {
+    let (mut next, mut last) = (None::<Time>, EndpointId::new(Uuid::nil()));
+    while let Some((endpoint, probe_at)) = next_waiting_endpoint(tx, last).await? {
+        last = endpoint;
+        let due = match probe_at {
+            Some(_) if circuit::is_asked_for(tx, endpoint).await? => Some(now),
+            Some(probe_at) => Some(probe_at),
+            None => {
+                let sql = "SELECT min(due_at) FROM deliveries WHERE endpoint_id = ?1 AND due_at IS NOT NULL";
+                tx.first(sql, params![endpoint], |row| row.get::<Option<Time>>()).await?.flatten()
+            }
+        };
+        next = next.into_iter().chain(due).min();
+    }
+    Ok(next)
+}
+
+/// Claims of an endpoint whose circuit is open what a person asked for, and the one longest due where the time for a
+/// probe has come.
+async fn probe(
+    tx: &mut Tx<'_>,
+    endpoint: EndpointId,
+    lease: (Uuid, Time),
+    (probe_at, now): (Time, Time),
+    room: usize,
+) -> Result<Vec<Delivery>> {
+    // First, as whoever changes an endpoint locks it before its deliveries.
+    let is_time =
+        probe_at <= now && room > 0 && circuit::take_probe(tx, endpoint, (probe_at, lease.1)).await?;
+    let mut claimed = Vec::new();
+    for id in circuit::asked_for(tx, endpoint, room).await? {
+        let sql = "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = ?2, lease_until = ?3 \
+                   WHERE id = ?1 AND due_at IS NOT NULL RETURNING id";
+        let taken = tx.query(sql, params![id, lease.0, lease.1], |row| row.get::<DeliveryId>()).await?;
+        claimed.extend(load(tx, endpoint, taken, now).await?);
+    }
+    if is_time && claimed.is_empty() {
+        // Also one whose next try is far off: whether the endpoint is well is worth more than its schedule.
+        claimed = claim_of(tx, endpoint, lease, Time::from_micros(i64::MAX), 1).await?;
+        claimed.iter_mut().for_each(|delivery| delivery.is_probe = true);
+    }
+    Ok(claimed)
+}
+
+async fn claim_of(
+    tx: &mut Tx<'_>,
+    endpoint: EndpointId,
+    (owner, until): (Uuid, Time),
+    now: Time,
+    room: usize,
+) -> Result<Vec<Delivery>> {
+    if room == 0 {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = ?1, lease_until = ?2 \
+         WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = ?3 AND due_at <= ?4 ORDER BY due_at LIMIT ?5 {}) \
+         RETURNING id",
+        tx.dialect().skip_locked()
+    );
+    let limit = i64::try_from(room).unwrap_or(i64::MAX);
+    let taken =
+        tx.query(&sql, params![owner, until, endpoint, now, limit], |row| row.get::<DeliveryId>()).await?;
+    load(tx, endpoint, taken, now).await
+}
+
+/// Reads deliveries that were taken. Those that are not to be sent after all are put aside.
+async fn load(
+    tx: &mut Tx<'_>,
+    endpoint: EndpointId,
+    taken: Vec<DeliveryId>,
+    now: Time,
+) -> Result<Vec<Delivery>> {
+    let mut deliveries = Vec::with_capacity(taken.len());
+    let sql = format!("{DELIVERY} WHERE d.id = ?1 AND p.deleted_at IS NULL");
+    for id in taken {
+        let Some((delivery, state)) = tx.first(&sql, params![id], read).await? else {
+            call_off(tx, id, now).await?;
+            continue;
+        };
+        if state.holds() && !delivery.is_asked_for() {
+            held::put_aside(tx, id, endpoint, now).await?;
+        } else {
+            deliveries.push(delivery);
+        }
+    }
+    Ok(deliveries)
+}
+
+/// Its endpoint was deleted while it was tried, and the try failed.
+async fn call_off(tx: &mut Tx<'_>, id: DeliveryId, now: Time) -> Result<()> {
+    let sql = "UPDATE deliveries SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = ?2 \
+               WHERE id = ?1";
+    tx.execute(sql, params![id, now]).await.map(drop)
+}
