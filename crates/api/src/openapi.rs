@@ -8,7 +8,7 @@ use model::{
     DeliveryId, OrgId, Time,
     event::{
         AppointmentBooked, AppointmentUpdated, CallCompleted, CallStarted, CallTransferred, CallUpdated,
-        ContactCreated, ContactUpdated, EventType, LeadCreated, LeadUpdated,
+        ContactCreated, ContactUpdated, EndpointStanding, EventType, LeadCreated, LeadUpdated,
     },
 };
 use serde::Serialize;
@@ -44,7 +44,8 @@ use crate::{envelope::Meta, error::Code, scopes};
     components(
         schemas(ErrorBody, Webhook<CallCompleted>, Webhook<CallTransferred>, Webhook<AppointmentBooked>,
             Webhook<LeadCreated>, Webhook<CallStarted>, Webhook<CallUpdated>, Webhook<LeadUpdated>,
-            Webhook<AppointmentUpdated>, Webhook<ContactCreated>, Webhook<ContactUpdated>, EventType),
+            Webhook<AppointmentUpdated>, Webhook<ContactCreated>, Webhook<ContactUpdated>,
+            Webhook<EndpointStanding>, EventType),
         responses(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PreconditionFailed, PayloadTooLarge,
             UnsupportedMediaType, RateLimited, Unavailable, Failed),
     ),
@@ -326,6 +327,17 @@ fn about(event: EventType) -> (&'static str, &'static str) {
         }
         EventType::ContactCreated => ("There is a new contact.", "Webhook_ContactCreated"),
         EventType::ContactUpdated => ("Something of a contact changed.", "Webhook_ContactUpdated"),
+        EventType::EndpointFailing => (
+            "Webhooks to another endpoint fail again and again: its circuit opened, or it is to be disabled within a day.",
+            "Webhook_EndpointStanding",
+        ),
+        EventType::EndpointDisabled => (
+            "Another endpoint took nothing for five days and is not told any more: what it is owed is held.",
+            "Webhook_EndpointStanding",
+        ),
+        EventType::EndpointRecovered => {
+            ("Another endpoint that was told as failing is well again.", "Webhook_EndpointStanding")
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     client::{Client, Outcome},
     forward,
     guard::{AllowList, Target},
+    network::{Network, Way},
     schedule::{Schedule, retry_after},
     sign,
 };
@@ -80,6 +81,7 @@ impl Request {
 pub(crate) struct Means<'a> {
     pub(crate) store: &'a Store,
     pub(crate) client: &'a Client,
+    pub(crate) network: &'a Network,
     pub(crate) allow: &'a AllowList,
     pub(crate) schedule: &'a Schedule,
     pub(crate) clock: &'a dyn Clock,
@@ -102,6 +104,7 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         response_headers: None,
         response_body: None,
         error: None,
+        is_our_fault: false,
     };
     let request = match found {
         Ok(request) => request,
@@ -112,6 +115,7 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         Err(Unsent::Unread(error)) => {
             tracing::error!(%error, delivery = %delivery.id, "the message of delivery {} can't be read", delivery.id);
             record.error = Some("the message could not be read from the database".into());
+            record.is_our_fault = true;
             return (record, retry(delivery, None, means));
         }
     };
@@ -126,6 +130,7 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
     let outcome = means.client.post(&target, request.header_map(), request.body).await;
     let next = next_step(delivery, &outcome, means);
     record.duration_ms = i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX);
+    record.is_our_fault = means.network.is_down(target.host(), Way::of(&outcome), means.clock.now());
     record.address = outcome.address.map(|address| address.to_string());
     record.error = error_words(&outcome);
     record.status = outcome.status;

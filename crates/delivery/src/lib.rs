@@ -5,6 +5,7 @@ mod attempt;
 pub mod client;
 pub mod forward;
 pub mod guard;
+mod network;
 pub mod schedule;
 pub mod sign;
 mod slots;

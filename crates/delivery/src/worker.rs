@@ -18,6 +18,7 @@ use crate::{
     attempt::{Means, attempt},
     client::Client,
     guard::AllowList,
+    network::Network,
     schedule::Schedule,
     slots::{Limits, Slots},
 };
@@ -47,6 +48,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
     client: Client,
+    network: Network,
     options: Options,
     slots: Slots,
     owner: Uuid,
@@ -92,7 +94,8 @@ impl Worker {
             has_room: Box::new(move |endpoint| looking.is_half_free(endpoint)),
             sender,
         });
-        let inner = Inner { store, clock, ids, client, options, slots, owner };
+        let network = Network::default();
+        let inner = Inner { store, clock, ids, client, network, options, slots, owner };
         Self { inner: Arc::new(inner), handed_over }
     }
 
@@ -201,6 +204,7 @@ impl Inner {
         let means = Means {
             store: &self.store,
             client: &self.client,
+            network: &self.network,
             allow: &self.options.allow,
             schedule: &self.options.schedule,
             clock: &*self.clock,
@@ -244,7 +248,9 @@ impl Inner {
         for _ in 0..KEEP_TRIES {
             match self.store.conclude_attempt(delivery, self.owner, record.clone(), next).await {
                 Ok(Concluded { is_kept, turn }) => {
-                    self.slots.note(delivery.endpoint.id, next, turn);
+                    if !record.is_our_fault {
+                        self.slots.note(delivery.endpoint.id, next, turn);
+                    }
                     if is_kept {
                         log(delivery, &record, next);
                     } else {
@@ -268,6 +274,9 @@ fn log_turn(endpoint: EndpointId, turn: Option<Turn>) {
         }
         Some(Turn::Closed) => {
             tracing::info!(%endpoint, "endpoint {endpoint} is well again: what waited for it is sent");
+        }
+        Some(Turn::Disabled) => {
+            tracing::warn!(%endpoint, "endpoint {endpoint} took nothing for days and is disabled: what it is owed is held");
         }
         None => {}
     }

@@ -10,7 +10,7 @@ use crate::{DeliveryId, OrgId, Time};
 
 pub use data::{
     AppointmentBooked, AppointmentUpdated, CallCompleted, CallStarted, CallTransferred, CallUpdated,
-    ContactCreated, ContactUpdated, LeadCreated, LeadUpdated, changed_fields,
+    ContactCreated, ContactUpdated, EndpointStanding, LeadCreated, LeadUpdated, changed_fields,
 };
 pub use filter::{EventFilter, UnknownEvent};
 
@@ -53,11 +53,20 @@ pub enum EventType {
     /// Something of a contact changed. Opt-in.
     #[serde(rename = "contact.updated")]
     ContactUpdated,
+    /// Webhooks to an endpoint fail again and again. Opt-in.
+    #[serde(rename = "endpoint.failing")]
+    EndpointFailing,
+    /// An endpoint failed for so long that it is not told any more. Opt-in.
+    #[serde(rename = "endpoint.disabled")]
+    EndpointDisabled,
+    /// An endpoint that was told as failing is well again. Opt-in.
+    #[serde(rename = "endpoint.recovered")]
+    EndpointRecovered,
 }
 
 impl EventType {
     /// Every event, the documented ones first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::CallCompleted,
         Self::CallTransferred,
         Self::AppointmentBooked,
@@ -69,6 +78,9 @@ impl EventType {
         Self::AppointmentCancelled,
         Self::ContactCreated,
         Self::ContactUpdated,
+        Self::EndpointFailing,
+        Self::EndpointDisabled,
+        Self::EndpointRecovered,
     ];
 
     /// The event's name.
@@ -85,6 +97,9 @@ impl EventType {
             Self::AppointmentCancelled => "appointment.cancelled",
             Self::ContactCreated => "contact.created",
             Self::ContactUpdated => "contact.updated",
+            Self::EndpointFailing => "endpoint.failing",
+            Self::EndpointDisabled => "endpoint.disabled",
+            Self::EndpointRecovered => "endpoint.recovered",
         }
     }
 

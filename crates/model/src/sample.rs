@@ -18,6 +18,9 @@ pub fn data(event: EventType) -> Value {
         EventType::AppointmentCancelled => appointment("cancelled", &["status"]),
         EventType::ContactCreated => contact(),
         EventType::ContactUpdated => with(contact(), "changed", json!(["name", "email"])),
+        EventType::EndpointFailing => endpoint(json!("2026-02-25T09:00:00.000Z")),
+        EventType::EndpointDisabled => endpoint(json!("2026-02-24T21:00:00.000Z")),
+        EventType::EndpointRecovered => endpoint(json!(null)),
     }
 }
 
@@ -92,6 +95,17 @@ fn lead_created() -> Value {
         "intent": "Boiler repair",
         "urgency": "high",
         "summary": "Robin Vale reported a leaking boiler and asked for a visit tomorrow at ten.",
+    })
+}
+
+fn endpoint(disabled_at: Value) -> Value {
+    json!({
+        "webhook_id": "0197a3c4-d5e6-7f80-91a2-b3c4d5e6f706",
+        "description": "Our CRM",
+        "failures": 412,
+        "failing_since": "2026-02-20T08:58:00.000Z",
+        "last_error": "the receiver answered 503",
+        "disabled_at": disabled_at,
     })
 }
 

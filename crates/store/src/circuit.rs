@@ -1,17 +1,21 @@
 //! The circuit of each endpoint: after some failures in a row only a probe is sent now and then, and its first success
-//! sends all that waited. So a receiver that is down is not hammered, and one that is back is told within minutes.
+//! sends all that waited. So a receiver that is down is not hammered, and one that is back is told within minutes. One
+//! that is down for days is disabled.
 //!
 //! An endpoint that is well costs nothing: only failures are written down, and the first success after them.
 
 use std::time::Duration;
 
-use model::{DeliveryId, EndpointId, OrgId, Time};
+use model::{DeliveryId, EndpointId, EventType, OrgId, Time, event::EndpointStanding};
 
 use crate::{
-    Attempt, Result,
+    Attempt, EndpointState, EventData, NewEvent, Result,
+    events::{self, Teller},
     outbox::Delivery,
+    stamps::Stamps,
     tx::Tx,
     value::{Cells, params},
+    writes,
 };
 
 /// After so many failures in a row, of two deliveries at least, the circuit opens: one delivery that a receiver cannot
@@ -27,6 +31,15 @@ const PROBES: [Duration; 5] = [
     Duration::from_secs(10 * 60),
 ];
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long an endpoint fails before the others are told that it is to be disabled.
+const WARNED_AFTER: Duration = DAY.saturating_mul(4);
+
+/// How long after that the first failure disables it: after five days in all, of which the last failure is at least
+/// twelve hours after another.
+const DISABLED_AFTER_WARNING: Duration = DAY;
+
 /// How an endpoint fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
@@ -38,6 +51,8 @@ pub struct Trouble {
     pub last_error: Option<String>,
     /// The circuit, where it is open.
     pub circuit: Option<OpenCircuit>,
+    /// When the first failure disables it, where that is foreseen; or did.
+    pub disable_at: Option<Time>,
 }
 
 /// A circuit that is open: what the endpoint is owed waits.
@@ -56,18 +71,22 @@ pub enum Turn {
     Opened,
     /// It closed: what waited is sent.
     Closed,
+    /// The endpoint failed for so long that it is disabled.
+    Disabled,
 }
 
-/// Reads `failures, failing_since, last_error, opened_at, probe_at`.
+/// Reads `failures, failing_since, last_error, opened_at, probe_at, disable_at`.
 pub(crate) fn read(row: &mut Cells<'_>) -> Result<Option<Trouble>> {
     let failures: i64 = row.get()?;
     let (since, last_error) = (row.get::<Option<Time>>()?, row.get()?);
     let (opened_at, probe_at) = (row.get::<Option<Time>>()?, row.get::<Option<Time>>()?);
+    let disable_at = row.get()?;
     Ok(since.map(|since| Trouble {
         failures: u32::try_from(failures).unwrap_or(u32::MAX),
         since,
         last_error,
         circuit: opened_at.zip(probe_at).map(|(opened_at, probe_at)| OpenCircuit { opened_at, probe_at }),
+        disable_at,
     }))
 }
 
@@ -76,66 +95,175 @@ fn wait_before_probe(failed: i64) -> Duration {
     PROBES[step]
 }
 
-/// A try failed: it is counted, and the circuit opens where that was one too many, or the next probe is set.
-pub(crate) async fn note_failure(
-    tx: &mut Tx<'_>,
-    delivery: &Delivery,
-    attempt: &Attempt,
-    (now, not_before): (Time, Time),
-) -> Result<Option<Turn>> {
-    let (endpoint, org) = (delivery.endpoint.id, delivery.org);
-    // Who is told in this transaction is told as it stands from now on.
-    tx.known.subscribers.remove(&org);
-    let sql = "UPDATE endpoints SET failures = failures + 1, failing_since = COALESCE(failing_since, ?4), \
-                   first_failed = COALESCE(first_failed, ?3), \
-                   others_failed = others_failed OR COALESCE(first_failed, ?3) <> ?3, last_error = ?5 \
-               WHERE id = ?1 AND org_id = ?2 \
-               RETURNING failures, others_failed, opened_at, probes";
-    let read = |row: &mut Cells<'_>| {
-        Ok((row.get::<i64>()?, row.get::<bool>()?, row.get::<Option<Time>>()?, row.get::<i64>()?))
-    };
-    let failed = tx.first(sql, params![endpoint, org, delivery.id, now, &attempt.error], read).await?;
-    let Some((failures, others_failed, opened_at, probes)) = failed else { return Ok(None) };
-    let (opened_at, probes, turn) = match opened_at {
-        None if failures >= OPENS_AFTER && others_failed => (now, 0, Some(Turn::Opened)),
-        Some(opened_at) if delivery.is_probe => (opened_at, probes + 1, None),
-        _ => return Ok(None),
-    };
-    let sql = "UPDATE endpoints SET opened_at = ?3, probe_at = ?4, probes = ?5 WHERE id = ?1 AND org_id = ?2";
-    // A probe comes no sooner than the receiver asked for at the last one.
-    let earliest = if delivery.is_probe { not_before } else { now };
-    let probe_at = earliest.max(now + wait_before_probe(probes));
-    tx.execute(sql, params![endpoint, org, opened_at, probe_at, probes]).await?;
-    // Whoever sleeps until something is due has another time to sleep until.
-    tx.left.others = true;
-    Ok(turn)
+/// An endpoint that fails, as it is kept.
+struct Failing {
+    failures: i64,
+    others_failed: bool,
+    since: Time,
+    last_error: Option<String>,
+    opened_at: Option<Time>,
+    probe_at: Option<Time>,
+    probes: i64,
+    disable_at: Option<Time>,
+    is_told: bool,
+    state: EndpointState,
+    description: Option<String>,
 }
 
-/// An endpoint that had failed is well again, by a success or by a person's word. Where its circuit was open, all that
-/// waited is due at once, the oldest first.
-pub(crate) async fn close(
+const FAILING: &str = "failures, others_failed, failing_since, last_error, opened_at, probe_at, probes, disable_at, \
+     is_failing_told, state, description";
+
+fn read_failing(row: &mut Cells<'_>) -> Result<Failing> {
+    Ok(Failing {
+        failures: row.get()?,
+        others_failed: row.get()?,
+        since: row.get()?,
+        last_error: row.get()?,
+        opened_at: row.get()?,
+        probe_at: row.get()?,
+        probes: row.get()?,
+        disable_at: row.get()?,
+        is_told: row.get()?,
+        state: row.word("endpoint state", EndpointState::parse)?,
+        description: row.get()?,
+    })
+}
+
+impl Failing {
+    /// Counts for more than a delivery that a receiver cannot digest, and for an endpoint that is to be told at all.
+    fn is_serious(&self) -> bool {
+        self.others_failed && self.state == EndpointState::Enabled
+    }
+
+    fn event(&self, event: EventType, endpoint: EndpointId, disabled_at: Option<Time>) -> NewEvent {
+        let data = EndpointStanding {
+            webhook_id: endpoint,
+            description: self.description.as_deref(),
+            failures: self.failures,
+            failing_since: self.since,
+            last_error: self.last_error.as_deref(),
+            disabled_at,
+        };
+        NewEvent { event, call_id: None, data: EventData::Json(writes::to_json(&data)) }
+    }
+}
+
+/// A try failed: it is counted, and the circuit opens where that was one too many, or the next probe is set. An endpoint
+/// that has failed for days is disabled, of which the others are told a day ahead. A probe comes no sooner than `earliest`.
+pub(crate) async fn note_failure(
     tx: &mut Tx<'_>,
-    org: OrgId,
-    endpoint: EndpointId,
-    now: Time,
+    teller: &Teller,
+    delivery: &Delivery,
+    attempt: &Attempt,
+    earliest: Time,
 ) -> Result<Option<Turn>> {
+    let (endpoint, org, now) = (delivery.endpoint.id, delivery.org, teller.now);
+    // Before the endpoint: whoever changes one locks the clock before it too.
+    let mut stamps = Stamps::take(tx, org, now).await?;
+    // Who is told in this transaction is told as it stands from now on.
     tx.known.subscribers.remove(&org);
-    let sql = "SELECT opened_at FROM endpoints WHERE id = ?1 AND org_id = ?2 AND failing_since IS NOT NULL";
-    let found = tx.first(sql, params![endpoint, org], |row| row.get::<Option<Time>>()).await?;
-    let Some(opened_at) = found else { return Ok(None) };
-    let sql = "UPDATE endpoints SET failures = 0, failing_since = NULL, first_failed = NULL, others_failed = FALSE, \
-                   last_error = NULL, opened_at = NULL, probe_at = NULL, probes = 0 \
-               WHERE id = ?1 AND org_id = ?2";
-    tx.execute(sql, params![endpoint, org]).await?;
-    if opened_at.is_none() {
+    let sql = format!(
+        "UPDATE endpoints SET failures = failures + 1, failing_since = COALESCE(failing_since, ?4), \
+             first_failed = COALESCE(first_failed, ?3), \
+             others_failed = others_failed OR COALESCE(first_failed, ?3) <> ?3, last_error = ?5 \
+         WHERE id = ?1 AND org_id = ?2 RETURNING {FAILING}"
+    );
+    let values = params![endpoint, org, delivery.id, now, &attempt.error];
+    let Some(mut failing) = tx.first(&sql, values, read_failing).await? else { return Ok(None) };
+    if failing.is_serious() && failing.disable_at.is_some_and(|at| at <= now) {
+        disable(tx, teller, endpoint, &failing, &mut stamps).await?;
+        return Ok(Some(Turn::Disabled));
+    }
+    let opens = failing.opened_at.is_none() && failing.failures >= OPENS_AFTER && failing.others_failed;
+    let is_warned =
+        failing.is_serious() && failing.disable_at.is_none() && now.since(failing.since) >= WARNED_AFTER;
+    let is_probe = failing.opened_at.is_some() && delivery.is_probe;
+    if !opens && !is_warned && !is_probe {
         return Ok(None);
     }
-    // Few: none was tried while the circuit was open but probes, so these failed before or as one.
-    let sql = "UPDATE deliveries SET due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END \
-               WHERE endpoint_id = ?1 AND due_at > ?2";
-    tx.execute(sql, params![endpoint, now]).await?;
+    if opens || is_probe {
+        failing.probes = if opens { 0 } else { failing.probes + 1 };
+        failing.opened_at.get_or_insert(now);
+        failing.probe_at = Some(earliest.max(now + wait_before_probe(failing.probes)));
+        // Whoever sleeps until something is due has another time to sleep until.
+        tx.left.others = true;
+    }
+    if is_warned {
+        failing.disable_at = Some(now + DISABLED_AFTER_WARNING);
+    }
+    let tells = is_warned || (opens && failing.is_serious() && !failing.is_told);
+    failing.is_told |= tells;
+    let sql = "UPDATE endpoints SET opened_at = ?3, probe_at = ?4, probes = ?5, disable_at = ?6, is_failing_told = ?7 \
+               WHERE id = ?1 AND org_id = ?2";
+    let Failing { opened_at, probe_at, probes, disable_at, is_told, .. } = failing;
+    tx.execute(sql, params![endpoint, org, opened_at, probe_at, probes, disable_at, is_told]).await?;
+    if tells {
+        let event = failing.event(EventType::EndpointFailing, endpoint, disable_at);
+        events::insert_about(tx, teller, event, endpoint, &mut stamps).await?;
+    }
+    Ok(opens.then_some(Turn::Opened))
+}
+
+/// The endpoint is not told any more. What it is owed becomes held as a worker comes upon it, a few at a time.
+async fn disable(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    endpoint: EndpointId,
+    failing: &Failing,
+    stamps: &mut Stamps,
+) -> Result<()> {
+    let stamp = stamps.next(tx).await?;
+    let sql = "UPDATE endpoints SET state = ?3, updated_at = ?4, opened_at = NULL, probe_at = NULL, probes = 0 \
+               WHERE id = ?1 AND org_id = ?2";
+    let state = EndpointState::Disabled.as_str();
+    tx.execute(sql, params![endpoint, teller.org, state, stamp]).await?;
     tx.left.others = true;
-    Ok(Some(Turn::Closed))
+    let event = failing.event(EventType::EndpointDisabled, endpoint, Some(teller.now));
+    events::insert_about(tx, teller, event, endpoint, stamps).await
+}
+
+/// An endpoint that had failed took something. Where its circuit was open, all that waited is due at once.
+pub(crate) async fn note_success(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    delivery: &Delivery,
+) -> Result<Option<Turn>> {
+    let endpoint = delivery.endpoint.id;
+    let mut stamps = Stamps::take(tx, teller.org, teller.now).await?;
+    let Some(failed) = close(tx, teller.org, endpoint, teller.now).await? else { return Ok(None) };
+    if failed.is_told && failed.state == EndpointState::Enabled {
+        let event = failed.event(EventType::EndpointRecovered, endpoint, None);
+        events::insert_about(tx, teller, event, endpoint, &mut stamps).await?;
+    }
+    Ok(failed.opened_at.map(|_| Turn::Closed))
+}
+
+/// An endpoint was changed by a person: how it failed before says nothing of it any more.
+pub(crate) async fn forget(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
+    close(tx, org, endpoint, now).await.map(drop)
+}
+
+/// The failures of an endpoint are over: gives what they were. Where its circuit was open, all that waited is due at
+/// once, the oldest first.
+async fn close(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<Option<Failing>> {
+    tx.known.subscribers.remove(&org);
+    let sql = format!(
+        "SELECT {FAILING} FROM endpoints WHERE id = ?1 AND org_id = ?2 AND failing_since IS NOT NULL"
+    );
+    let Some(failed) = tx.first(&sql, params![endpoint, org], read_failing).await? else { return Ok(None) };
+    let sql = "UPDATE endpoints SET failures = 0, failing_since = NULL, first_failed = NULL, others_failed = FALSE, \
+                   last_error = NULL, opened_at = NULL, probe_at = NULL, probes = 0, disable_at = NULL, \
+                   is_failing_told = FALSE \
+               WHERE id = ?1 AND org_id = ?2";
+    tx.execute(sql, params![endpoint, org]).await?;
+    if failed.opened_at.is_some() {
+        // Few: none was tried while the circuit was open but probes, so these failed before or as one.
+        let sql = "UPDATE deliveries SET due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END \
+                   WHERE endpoint_id = ?1 AND due_at > ?2";
+        tx.execute(sql, params![endpoint, now]).await?;
+        tx.left.others = true;
+    }
+    Ok(Some(failed))
 }
 
 /// Takes an endpoint's turn to be probed, which nobody else takes before `until`. False where another has it.

@@ -89,6 +89,8 @@ pub struct Attempt {
     pub response_body: Option<Vec<u8>>,
     /// Why it failed, in words.
     pub error: Option<String>,
+    /// Whether it failed for a reason of ours, which says nothing of the endpoint.
+    pub is_our_fault: bool,
 }
 
 /// What follows from a try.
@@ -118,18 +120,26 @@ impl Store {
     ) -> Result<Concluded> {
         let now = self.0.clock.now();
         let concluding = Arc::new((delivery.clone(), attempt));
+        let records = self.org(delivery.org);
         self.write_repeatable(move |tx| {
-            let concluding = concluding.clone();
+            let (concluding, records) = (concluding.clone(), records.clone());
             Box::pin(async move {
                 let (delivery, attempt) = &*concluding;
                 // Before the delivery: whoever changes an endpoint locks it before its deliveries too.
                 let turn = match next {
                     NextStep::Delivered if delivery.is_failing => {
-                        circuit::close(tx, delivery.org, delivery.endpoint.id, now).await?
+                        circuit::note_success(tx, &records.teller(), delivery).await?
                     }
-                    NextStep::RetryAt(at) => circuit::note_failure(tx, delivery, attempt, (now, at)).await?,
-                    NextStep::Exhausted => circuit::note_failure(tx, delivery, attempt, (now, now)).await?,
-                    NextStep::Delivered | NextStep::CalledOff | NextStep::EndpointGone => None,
+                    NextStep::RetryAt(_) | NextStep::Exhausted if !attempt.is_our_fault => {
+                        // A probe's next step is not before what the receiver asked for.
+                        let earliest = if let (NextStep::RetryAt(at), true) = (next, delivery.is_probe) {
+                            at
+                        } else {
+                            now
+                        };
+                        circuit::note_failure(tx, &records.teller(), delivery, attempt, earliest).await?
+                    }
+                    _ => None,
                 };
                 insert_attempt(tx, delivery.id, &delivery.endpoint.url, attempt).await?;
                 let kept = write_step(tx, delivery, owner, attempt, next, now).await?;

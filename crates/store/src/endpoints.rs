@@ -107,7 +107,7 @@ pub struct NewEndpoint {
 }
 
 pub(crate) const COLUMNS: &str = "id, url, description, events, secret, previous_secret, previous_secret_until, state, \
-     created_at, updated_at, source_id, failures, failing_since, last_error, opened_at, probe_at";
+     created_at, updated_at, source_id, failures, failing_since, last_error, opened_at, probe_at, disable_at";
 
 pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
     Ok(Endpoint {

@@ -6,7 +6,8 @@ mod updates;
 use std::sync::Arc;
 
 use model::{
-    AppointmentId, CallId, ContactId, EventId, EventType, IdGen, InboxId, LeadId, OrgId, RecordingLinks, Time,
+    AppointmentId, CallId, ContactId, EndpointId, EventId, EventType, IdGen, InboxId, LeadId, OrgId,
+    RecordingLinks, Time,
 };
 use uuid::Uuid;
 
@@ -95,6 +96,26 @@ pub(crate) async fn insert_all(
     let is_wanted = |event: EventType| subscribers.iter().any(|subscriber| subscriber.wants(event));
     events.retain(|event| !event.event.is_opt_in() || is_wanted(event.event));
     insert_asked(tx, teller, events, &subscribers, stamps).await
+}
+
+/// Stores an opt-in event about an endpoint where another asked for it: none is told how it fares itself.
+pub(crate) async fn insert_about(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    event: NewEvent,
+    about: EndpointId,
+    stamps: &mut Stamps,
+) -> Result<()> {
+    if !tx.known.opted_in.contains(&teller.org) {
+        return Ok(());
+    }
+    let subscribers = endpoints::subscribers(tx, teller.org).await?;
+    let is_told = |one: &&Subscriber| one.destination.id != about && one.wants(event.event);
+    let others: Vec<Subscriber> = subscribers.iter().filter(is_told).cloned().collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    insert_asked(tx, teller, vec![event], &others, stamps).await
 }
 
 /// Stores events likewise, whether or not anybody asked for them.

@@ -190,7 +190,7 @@ fn open_writer(path: &Path) -> Result<Connection> {
 fn open_reader(path: &Path) -> Result<Connection> {
     let connection = open(path)?;
     // In KiB: the upper levels of the indexes of a million calls. The operating system's cache serves the rest.
-    connection.pragma_update(None, "cache_size", -7168)?;
+    connection.pragma_update(None, "cache_size", -8192)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }

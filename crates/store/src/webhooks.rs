@@ -158,7 +158,7 @@ impl OrgStore {
                         held::hold_waiting(tx, id, now).await?;
                     }
                     if moves || change.state.is_some() {
-                        circuit::close(tx, org, id, now).await?;
+                        circuit::forget(tx, org, id, now).await?;
                         endpoint.trouble = None;
                     }
                     if change.state == Some(EndpointState::Enabled) {

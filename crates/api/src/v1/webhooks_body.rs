@@ -205,7 +205,8 @@ impl From<EndpointState> for WebhookState {
 }
 
 /// How an endpoint fails. After five failures in a row, of two deliveries at least, its circuit opens: what it is owed
-/// waits, and one delivery is sent now and then to see whether it is well again. Then everything is sent.
+/// waits, and one delivery is sent now and then to see whether it is well again. Then everything is sent. An endpoint that
+/// takes nothing for five days is disabled; that is foreseen a day ahead.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookTrouble)]
 pub(crate) struct ShownTrouble {
@@ -222,6 +223,9 @@ pub(crate) struct ShownTrouble {
     /// When the next delivery is sent as a probe, if one waits then; null where the circuit is not open.
     #[schema(required)]
     next_probe_at: Option<Time>,
+    /// The first failure after this disables it; null while that is not foreseen. What it is owed is held then.
+    #[schema(required)]
+    disable_at: Option<Time>,
 }
 
 impl From<Trouble> for ShownTrouble {
@@ -232,6 +236,7 @@ impl From<Trouble> for ShownTrouble {
             last_error: trouble.last_error,
             circuit_open_since: trouble.circuit.map(|circuit| circuit.opened_at),
             next_probe_at: trouble.circuit.map(|circuit| circuit.probe_at),
+            disable_at: trouble.disable_at,
         }
     }
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    Appointment, AppointmentId, Call, CallId, CallState, Contact, ContactId, Lead, LeadId, Phone, Time,
-    Urgency,
+    Appointment, AppointmentId, Call, CallId, CallState, Contact, ContactId, EndpointId, Lead, LeadId, Phone,
+    Time, Urgency,
 };
 
 /// `data` of `call.completed`.
@@ -223,6 +223,24 @@ pub struct AppointmentUpdated<'a> {
     pub appointment: &'a Appointment,
     /// The appointment's fields that changed.
     pub changed: &'a [String],
+}
+
+/// `data` of `endpoint.failing`, `endpoint.disabled` and `endpoint.recovered`. Its address is not told: it often holds a
+/// secret.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EndpointStanding<'a> {
+    /// The endpoint.
+    pub webhook_id: EndpointId,
+    /// What it is for, in its owner's words.
+    pub description: Option<&'a str>,
+    /// Tries that failed since the last one that did not.
+    pub failures: i64,
+    /// When the first of them was.
+    pub failing_since: Time,
+    /// Why the last one failed.
+    pub last_error: Option<&'a str>,
+    /// When it is disabled if it takes nothing until then, or when it was; null while that is not foreseen.
+    pub disabled_at: Option<Time>,
 }
 
 /// The fields of a record that are not what they were, by the names that the API gives them. When it last changed

@@ -312,6 +312,6 @@ fn trouble_of(endpoint: &Endpoint) -> serde_json::Value {
     endpoint.trouble.as_ref().map_or(serde_json::Value::Null, |trouble| {
         json!({"failures": trouble.failures, "failing_since": trouble.since, "last_error": trouble.last_error,
             "circuit_open_since": trouble.circuit.map(|circuit| circuit.opened_at),
-            "next_probe_at": trouble.circuit.map(|circuit| circuit.probe_at)})
+            "next_probe_at": trouble.circuit.map(|circuit| circuit.probe_at), "disable_at": trouble.disable_at})
     })
 }

@@ -10,7 +10,7 @@ use store::{
     ListDeliveries,
 };
 
-use crate::support::{Client, Org, Receiver, Reply, TestApp, on_both};
+use crate::support::{Client, Got, Org, Receiver, Reply, TestApp, on_both};
 
 const FAILS: Reply = Reply(500, &[]);
 
@@ -72,7 +72,8 @@ fn after_five_failures_only_a_probe_is_sent_now_and_then_and_its_success_sends_a
           "failing_since": "2026-02-24T21:00:00.000Z",
           "last_error": "the receiver answered 500",
           "circuit_open_since": "2026-02-24T21:00:00.000Z",
-          "next_probe_at": "2026-02-24T21:00:30.000Z"
+          "next_probe_at": "2026-02-24T21:00:30.000Z",
+          "disable_at": null
         }
         "#);
 
@@ -176,5 +177,112 @@ fn another_address_is_tried_at_once_and_other_endpoints_notice_nothing() {
         app.settle().await;
         let got = receiver.take();
         assert_eq!((got.len(), got[0].path.as_str()), (6, "/new"));
+    });
+}
+
+/// An endpoint that is told how the organization's other endpoints fare.
+async fn watcher(client: &Client<'_>) -> Receiver {
+    let watcher = Receiver::start().await;
+    let events = ["endpoint.failing", "endpoint.disabled", "endpoint.recovered"];
+    client.made("/v1/webhooks", json!({"url": watcher.url("/watch"), "events": events})).await;
+    watcher
+}
+
+const HALF_A_DAY: Duration = Duration::from_secs(12 * 60 * 60);
+
+#[test]
+fn an_endpoint_that_takes_nothing_for_five_days_is_disabled_and_the_others_are_told_a_day_ahead() {
+    on_both(async |app| {
+        let (org, receiver, id, path) = set(app).await;
+        let client = app.key(&org);
+        client.patch(&path, &json!({"description": "Our CRM"})).await;
+        let watcher = watcher(&client).await;
+        break_it(app, &client, &receiver).await;
+        let told = watcher.take();
+        assert_eq!(told.iter().map(Got::event).collect::<Vec<_>>(), ["endpoint.failing"]);
+        let mut data = told[0].json()["data"].clone();
+        assert_eq!(data["webhook_id"].take(), json!(id));
+        assert_json_snapshot!(data, @r#"
+        {
+          "webhook_id": null,
+          "description": "Our CRM",
+          "failures": 5,
+          "failing_since": "2026-02-24T21:00:00.000Z",
+          "last_error": "the receiver answered 500",
+          "disabled_at": null
+        }
+        "#);
+
+        receiver.reply([FAILS; 10]);
+        for _ in 0..7 {
+            app.tick(HALF_A_DAY).await;
+        }
+        assert_eq!((watcher.take().len(), &trouble(&client, &path).await["disable_at"]), (0, &Value::Null));
+        app.tick(HALF_A_DAY).await;
+        let told = watcher.take();
+        assert_eq!(told.iter().map(Got::event).collect::<Vec<_>>(), ["endpoint.failing"]);
+        let disable_at = told[0].json()["data"]["disabled_at"].clone();
+        assert_eq!(disable_at, json!(app.now() + 2 * HALF_A_DAY));
+        assert_eq!(trouble(&client, &path).await["disable_at"], disable_at);
+
+        app.tick(HALF_A_DAY).await;
+        assert_eq!((watcher.take().len(), &client.data(&path).await["state"]), (0, &json!("enabled")));
+        app.tick(HALF_A_DAY).await;
+        assert_eq!(watcher.take_events(), ["endpoint.disabled"]);
+        assert_eq!(client.data(&path).await["state"], "disabled");
+        assert_eq!(receiver.take().len(), 10, "a probe each time");
+        calls(app, &client, &["f"]).await;
+        app.tick(HALF_A_DAY).await;
+        assert_eq!((receiver.take().len(), watcher.take().len()), (0, 0), "now it is left alone");
+        let mut to_crm = states(&org).await;
+        to_crm.retain(|state| *state != Delivered);
+        assert_eq!(to_crm, [DeliveryState::Held; 6], "and nothing is lost");
+
+        let enabled = client.patch(&path, &json!({"state": "enabled"})).await.json()["data"].clone();
+        assert_eq!((&enabled["state"], &enabled["trouble"]), (&json!("enabled"), &Value::Null));
+        app.settle().await;
+        assert_eq!(receiver.take().len(), 6);
+        assert_eq!(watcher.take().len(), 0, "who enabled it knows");
+    });
+}
+
+#[test]
+fn who_was_told_that_an_endpoint_fails_is_told_when_it_is_well() {
+    on_both(async |app| {
+        let (org, receiver, _, _) = set(app).await;
+        let client = app.key(&org);
+        let watcher = watcher(&client).await;
+        let mut replies = vec![FAILS; 4];
+        replies.push(Reply(200, &[]));
+        receiver.reply(replies);
+        calls(app, &client, &["1", "2", "3", "4", "5"]).await;
+        assert_eq!(watcher.take().len(), 0, "four failures open no circuit, so nothing is over");
+        app.tick(Duration::from_secs(6)).await;
+        receiver.take();
+        break_it(app, &client, &receiver).await;
+        assert_eq!(watcher.take_events(), ["endpoint.failing"]);
+        app.tick(Duration::from_secs(30)).await;
+        assert_eq!(watcher.take_events(), ["endpoint.recovered"]);
+    });
+}
+
+#[test]
+fn while_our_own_network_is_down_nobody_s_circuit_opens() {
+    on_both(async |app| {
+        let org = app.org("Harbor Plumbing").await;
+        let client = app.key(&org);
+        let mut paths = Vec::new();
+        for host in ["one", "two", "three"] {
+            let url = format!("https://{host}.invalid/hook");
+            let made = client.made("/v1/webhooks", json!({"url": url, "events": ["call.completed"]})).await;
+            paths.push(format!("/v1/webhooks/{}", made["id"].as_str().expect("an id")));
+        }
+        calls(app, &client, &["a", "b", "c", "d", "e", "f"]).await;
+        assert_eq!(states(&org).await, [Retrying; 18]);
+        for path in &paths {
+            let trouble = trouble(&client, path).await;
+            assert!(trouble == Value::Null || trouble["failures"] == 1, "before three were out of reach: {trouble}");
+            client.delete(path).await;
+        }
     });
 }

@@ -121,7 +121,7 @@ fn what_is_wrong_with_an_endpoint_is_told() {
         400 bad_request: Wrong field: missing field `url` at line 1 column 2
         400 bad_request: Wrong field: missing field `events` at line 1 column 38
         400 bad_request: Wrong field `events`: must name at least one event, or `all` at line 1 column 50
-        400 bad_request: Wrong field `events`: `call.answered` is no event: there are all, *, call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated at line 1 column 65
+        400 bad_request: Wrong field `events`: `call.answered` is no event: there are all, *, call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered at line 1 column 65
         400 bad_request: Wrong field: unknown field `evnts`, expected one of `hookUrl`, `targetUrl`, `target_url`, `url`, `event`, `events`, `description`, `secret`, `subscription_url` at line 1 column 62
         400 bad_request: Wrong field `secret`: must have 1 to 1000 characters, not all of them blank
         400 bad_request: Wrong field `description`: must have at most 500 characters
@@ -137,7 +137,7 @@ fn what_is_wrong_with_an_endpoint_is_told() {
         400 bad_request: Wrong field `overlap_seconds`: must be a whole number from 0 to 604800
         400 bad_request: Wrong field `expire_previous`: unknown variant `later`, expected `now` at line 1 column 26
         400 bad_request: Wrong field `url`: the address 127.0.0.2 is loopback; allow it with delivery.allow_targets
-        400 bad_request: Wrong field `event`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated at line 1 column 53
+        400 bad_request: Wrong field `event`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered at line 1 column 53
         ");
     });
 }

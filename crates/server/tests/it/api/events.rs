@@ -106,8 +106,8 @@ fn whoever_sends_the_last_id_gets_what_was_missed() {
         assert_snapshot!(told.join("\n"), @"
         400 bad_request: Wrong query parameter `after`: UUID parsing failed: invalid length: found 1
         404 not_found: There is no event or delivery with this id; it may be older than what is kept: use `since`
-        400 bad_request: Wrong query parameter `type`: `` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated
-        400 bad_request: Wrong query parameter `type`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated
+        400 bad_request: Wrong query parameter `type`: `` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered
+        400 bad_request: Wrong query parameter `type`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered
         400 bad_request: Wrong query parameter: unknown field `types`, expected one of `limit`, `cursor`, `after`, `since`, `type`
         404 not_found: There is no event or delivery with this id; it may be older than what is kept: use `since`
         ");
@@ -211,8 +211,11 @@ fn every_type_has_an_example_that_its_schema_describes() {
         appointment.cancelled: An appointment was called off, or deleted before it took place.
         contact.created: There is a new contact.
         contact.updated: Something of a contact changed.
+        endpoint.failing: Webhooks to another endpoint fail again and again: its circuit opened, or it is to be disabled within a day.
+        endpoint.disabled: Another endpoint took nothing for five days and is not told any more: what it is owed is held.
+        endpoint.recovered: Another endpoint that was told as failing is well again.
         ");
-        assert_snapshot!(app.key(&org).get("/v1/event-types/call.answered").await.error(), @"404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated");
+        assert_snapshot!(app.key(&org).get("/v1/event-types/call.answered").await.error(), @"404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered");
     });
 }
 
@@ -264,7 +267,7 @@ fn a_sample_is_told_as_any_event_to_all_endpoints_or_to_one() {
         assert_snapshot!(refused.join("\n"), @"
         404 not_found: There is no webhook with this id
         400 bad_request: Wrong field `set`: `call.completed` has no field `name`
-        404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated
+        404 not_found: There is no such event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered
         ");
     });
 }

@@ -63,10 +63,10 @@ async fn an_address_that_is_not_allowed_is_never_dialled_and_the_cause_is_shown(
 
     let server = Server::start(&scene.home, &[("INBOUNDFLOW_DELIVERY__SCHEDULE", "100ms")]).await;
     assert_eq!(scene.post_call(&server, "forbidden").await.expect("an answer"), 200);
-    let deliveries = until("both are given up", PATIENCE, async || {
+    let deliveries = until("both endpoints' failed", PATIENCE, async || {
         let deliveries = scene.deliveries();
-        let done = deliveries.iter().filter(|delivery| delivery["state"] == "exhausted").count();
-        (done >= 2 && done == deliveries.len()).then_some(deliveries)
+        let failed = deliveries.iter().filter(|delivery| delivery["last_error"].is_string()).count();
+        (failed >= 2 && failed == deliveries.len()).then_some(deliveries)
     })
     .await;
     for delivery in deliveries {
