@@ -165,6 +165,9 @@ fn webhooks() -> OpenApiRouter<AppState> {
             v1::webhooks::delete_webhook
         ))
         .routes(routes!(v1::webhooks::rotate_webhook_secret))
+        .routes(routes!(v1::recoveries::count_recoverable))
+        .routes(routes!(v1::recoveries::recover_deliveries))
+        .routes(routes!(v1::recoveries::get_recovery))
         .routes(routes!(v1::webhook_tests::test_webhook))
         .routes(routes!(v1::events::list_missed_webhooks))
         .routes(routes!(v1::deliveries::list_deliveries))

@@ -1,6 +1,6 @@
 //! One try of a delivery: its request, and what follows from the answer.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -105,6 +105,7 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         response_body: None,
         error: None,
         is_our_fault: false,
+        asked_to_wait: None,
     };
     let request = match found {
         Ok(request) => request,
@@ -128,7 +129,8 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         }
     };
     let outcome = means.client.post(&target, request.header_map(), request.body).await;
-    let next = next_step(delivery, &outcome, means);
+    record.asked_to_wait = asked_to_wait(&outcome, means.clock.now());
+    let next = next_step(delivery, &outcome, record.asked_to_wait, means);
     record.duration_ms = i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX);
     record.is_our_fault = means.network.is_down(target.host(), Way::of(&outcome), means.clock.now());
     record.address = outcome.address.map(|address| address.to_string());
@@ -179,28 +181,28 @@ pub(crate) fn error_words(outcome: &Outcome) -> Option<String> {
     Some(format!("the receiver answered {status}"))
 }
 
-fn next_step(delivery: &Delivery, outcome: &Outcome, means: &Means<'_>) -> NextStep {
-    if outcome.is_success() {
-        return NextStep::Delivered;
-    }
+fn next_step(delivery: &Delivery, outcome: &Outcome, asked: Option<Duration>, means: &Means<'_>) -> NextStep {
     match outcome.status {
+        _ if outcome.is_success() => NextStep::Delivered,
         Some(410) if outcome.error.is_none() => NextStep::EndpointGone,
-        Some(429 | 503) => {
-            let asked = retry_after(&outcome.response_headers, means.clock.now());
-            retry(delivery, asked, means)
-        }
-        _ => retry(delivery, None, means),
+        _ => retry(delivery, asked, means),
     }
 }
 
+/// How long a receiver that is overloaded asks to be left alone.
+fn asked_to_wait(outcome: &Outcome, now: Time) -> Option<Duration> {
+    matches!(outcome.status, Some(429 | 503)).then(|| retry_after(&outcome.response_headers, now)).flatten()
+}
+
 /// The schedule's next step, or later where the receiver asked for it.
-fn retry(delivery: &Delivery, asked: Option<std::time::Duration>, means: &Means<'_>) -> NextStep {
+fn retry(delivery: &Delivery, asked: Option<Duration>, means: &Means<'_>) -> NextStep {
+    let now = means.clock.now();
     if delivery.is_probe {
-        // The circuit says when the next probe is sent, but that it comes no sooner than the receiver asked for.
-        return NextStep::RetryAt(means.clock.now() + asked.unwrap_or_default());
+        // The circuit says when the next probe is sent.
+        return NextStep::RetryAt(now + asked.unwrap_or_default());
     }
     match means.schedule.next(delivery.scheduled_attempts() + 1, means.ids) {
-        Some(delay) => NextStep::RetryAt(means.clock.now() + delay.max(asked.unwrap_or_default())),
+        Some(delay) => NextStep::RetryAt(now + delay.max(asked.unwrap_or_default())),
         None => NextStep::Exhausted,
     }
 }

@@ -40,9 +40,9 @@ pub(crate) enum Way {
 impl Way {
     pub(crate) fn of(outcome: &Outcome) -> Self {
         match &outcome.error {
-            Some(Cause::Dns(_) | Cause::Unreachable { .. } | Cause::Timeout { phase: Phase::Connect, .. }) => {
-                Self::Unreached
-            }
+            Some(
+                Cause::Dns(_) | Cause::Unreachable { .. } | Cause::Timeout { phase: Phase::Connect, .. },
+            ) => Self::Unreached,
             _ => Self::Reached,
         }
     }

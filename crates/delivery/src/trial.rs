@@ -126,7 +126,8 @@ impl Trials {
             attempts: 0,
             manual_attempt: None,
             message: None,
-            probes: 0,
+            recover_attempt: None,
+            off_schedule: 0,
             is_probe: false,
             is_failing: false,
         }

@@ -172,8 +172,8 @@ impl Inner {
         let slots = self.slots.clone();
         let until = now + self.options.lease;
         let room = move |endpoint| slots.room(endpoint);
-        let (claimed, is_more) = self.store.claim_deliveries(self.owner, until, room).await?;
-        if is_more {
+        let (claimed, crowded) = self.store.claim_deliveries(self.owner, until, room).await?;
+        if !crowded.is_empty() {
             self.store.outbox().set_backlog(true);
         }
         for delivery in claimed {
@@ -187,11 +187,13 @@ impl Inner {
         if next > now {
             return Ok(next);
         }
-        if self.store.release_leases(now).await? > 0 {
+        if self.store.advance_recovery().await? || self.store.release_leases(now).await? > 0 {
             return Ok(now);
         }
-        // Something is due that found no slot: the tries that hold the slots wake us at their end.
-        Ok(latest)
+        // Something is due that found no slot: the tries that hold the slots wake us at their end. Those that ended before
+        // they could know that something waits have left their slots free.
+        let is_free = crowded.into_iter().any(|endpoint| self.slots.is_half_free(endpoint));
+        Ok(if is_free { now } else { latest })
     }
 
     fn start(self: &Arc<Self>, leased: Leased, tries: &mut JoinSet<()>) {

@@ -42,6 +42,8 @@ pub mod kind {
     pub enum Delivery {}
     /// One try of a delivery.
     pub enum Attempt {}
+    /// The sending again of what failed.
+    pub enum Recovery {}
     /// The erasure of a person.
     pub enum Erasure {}
     /// A person who signs in.
@@ -82,6 +84,8 @@ pub type EndpointId = Id<kind::Endpoint>;
 pub type DeliveryId = Id<kind::Delivery>;
 /// Names one try of a delivery.
 pub type AttemptId = Id<kind::Attempt>;
+/// Names the sending again of what failed.
+pub type RecoveryId = Id<kind::Recovery>;
 /// Names the erasure of a person.
 pub type ErasureId = Id<kind::Erasure>;
 /// Names a person who signs in.

@@ -39,7 +39,8 @@ pub use contact::Contact;
 pub use event::{EventFilter, EventType};
 pub use id::{
     AppointmentId, AssistantId, AttemptId, BlockedNumberId, CallId, ContactId, DeliveryId, EndpointId,
-    ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, SessionId, SourceId, SyncId, UserId,
+    ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, RecoveryId, SessionId, SourceId, SyncId,
+    UserId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};

@@ -132,7 +132,7 @@ fn read_failing(row: &mut Cells<'_>) -> Result<Failing> {
 impl Failing {
     /// Counts for more than a delivery that a receiver cannot digest, and for an endpoint that is to be told at all.
     fn is_serious(&self) -> bool {
-        self.others_failed && self.state == EndpointState::Enabled
+        (self.others_failed || self.opened_at.is_some()) && self.state == EndpointState::Enabled
     }
 
     fn event(&self, event: EventType, endpoint: EndpointId, disabled_at: Option<Time>) -> NewEvent {
@@ -155,7 +155,6 @@ pub(crate) async fn note_failure(
     teller: &Teller,
     delivery: &Delivery,
     attempt: &Attempt,
-    earliest: Time,
 ) -> Result<Option<Turn>> {
     let (endpoint, org, now) = (delivery.endpoint.id, delivery.org, teller.now);
     // Before the endpoint: whoever changes one locks the clock before it too.
@@ -174,24 +173,30 @@ pub(crate) async fn note_failure(
         disable(tx, teller, endpoint, &failing, &mut stamps).await?;
         return Ok(Some(Turn::Disabled));
     }
-    let opens = failing.opened_at.is_none() && failing.failures >= OPENS_AFTER && failing.others_failed;
+    let is_failing =
+        failing.failures >= OPENS_AFTER && (failing.others_failed || failing.opened_at.is_some());
+    let asked = attempt.asked_to_wait.map(|wait| now + wait);
+    let opens = failing.opened_at.is_none() && (is_failing || asked.is_some());
+    let is_probe = failing.opened_at.is_some() && delivery.is_probe;
     let is_warned =
         failing.is_serious() && failing.disable_at.is_none() && now.since(failing.since) >= WARNED_AFTER;
-    let is_probe = failing.opened_at.is_some() && delivery.is_probe;
-    if !opens && !is_warned && !is_probe {
-        return Ok(None);
+    if is_probe {
+        failing.probes += 1;
     }
-    if opens || is_probe {
-        failing.probes = if opens { 0 } else { failing.probes + 1 };
+    if opens || is_probe || asked > failing.probe_at {
         failing.opened_at.get_or_insert(now);
-        failing.probe_at = Some(earliest.max(now + wait_before_probe(failing.probes)));
+        // Who only asks to be left alone for a moment is sent a probe after it.
+        let own = (is_failing || is_probe).then(|| now + wait_before_probe(failing.probes));
+        failing.probe_at = own.into_iter().chain(asked).max();
         // Whoever sleeps until something is due has another time to sleep until.
         tx.left.others = true;
+    } else if !is_warned {
+        return Ok(None);
     }
     if is_warned {
         failing.disable_at = Some(now + DISABLED_AFTER_WARNING);
     }
-    let tells = is_warned || (opens && failing.is_serious() && !failing.is_told);
+    let tells = is_warned || (is_failing && failing.is_serious() && !failing.is_told);
     failing.is_told |= tells;
     let sql = "UPDATE endpoints SET opened_at = ?3, probe_at = ?4, probes = ?5, disable_at = ?6, is_failing_told = ?7 \
                WHERE id = ?1 AND org_id = ?2";

@@ -8,13 +8,14 @@ use uuid::Uuid;
 use crate::{
     EndpointState, Result, Store, circuit, held,
     outbox::{Delivery, Destination},
+    recoveries,
     tx::Tx,
     value::{Cells, params},
 };
 
 const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
      p.source_id, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
-     e.message_id, d.probes, p.failing_since IS NOT NULL, p.state \
+     e.message_id, d.recover_attempt, d.off_schedule, p.failing_since IS NOT NULL, p.state \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
 fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
@@ -36,7 +37,8 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
         attempts: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
         manual_attempt: row.get()?,
         message: row.get()?,
-        probes: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
+        recover_attempt: row.get()?,
+        off_schedule: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
         is_probe: false,
         is_failing: row.get()?,
     };
@@ -45,20 +47,20 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
 
 impl Store {
     /// Takes due deliveries under a lease until `until`: for each endpoint as many as `room` says, the longest due
-    /// first. The flag tells whether more are due than there was room for. Of an endpoint whose circuit is open, only
+    /// first. Beside them the endpoints to which more are due than there was room for. Of an endpoint whose circuit is open, only
     /// the one longest due is taken, as a probe, when its time has come, and what a person asked for.
     pub async fn claim_deliveries(
         &self,
         owner: Uuid,
         until: Time,
         room: impl Fn(EndpointId) -> usize + Send + Sync + 'static,
-    ) -> Result<(Vec<Delivery>, bool)> {
+    ) -> Result<(Vec<Delivery>, Vec<EndpointId>)> {
         let now = self.0.clock.now();
         let room = Arc::new(room);
         self.write_repeatable(move |tx| {
             let room = room.clone();
             Box::pin(async move {
-                let (mut claimed, mut is_more) = (Vec::new(), false);
+                let (mut claimed, mut crowded) = (Vec::new(), Vec::new());
                 let mut last = EndpointId::new(Uuid::nil());
                 while let Some((endpoint, probe_at)) = next_waiting_endpoint(tx, last).await? {
                     last = endpoint;
@@ -69,16 +71,19 @@ impl Store {
                         continue;
                     }
                     let taken = claim_of(tx, endpoint, lease, now, room).await?;
-                    is_more |= taken.len() == room;
+                    if taken.len() == room {
+                        crowded.push(endpoint);
+                    }
                     claimed.extend(taken);
                 }
-                Ok((claimed, is_more))
+                Ok((claimed, crowded))
             })
         })
         .await
     }
 
-    /// When the next delivery is due, leases that run out and probes of open circuits included.
+    /// When the next delivery is due, leases that run out and probes of open circuits included; at once while some are
+    /// being recovered.
     pub async fn next_delivery_due(&self) -> Result<Option<Time>> {
         let now = self.0.clock.now();
         self.peek(move |tx| {
@@ -88,6 +93,9 @@ impl Store {
                 if due.is_some_and(|due| due <= now) {
                     // It may be one that waits for a probe.
                     due = next_due_by_endpoint(tx, now).await?;
+                }
+                if recoveries::is_any_under_way(tx).await? {
+                    return Ok(Some(now));
                 }
                 let lease = "SELECT min(lease_until) FROM deliveries WHERE lease_until IS NOT NULL";
                 let lease = tx.first(lease, &[], |row| row.get::<Option<Time>>()).await?.flatten();

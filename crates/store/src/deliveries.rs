@@ -1,6 +1,6 @@
 //! Deliveries: how they stand, their tries, and what follows from one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::{AttemptId, DeliveryId, EndpointId, OrgId, Time};
 use uuid::Uuid;
@@ -91,6 +91,8 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Whether it failed for a reason of ours, which says nothing of the endpoint.
     pub is_our_fault: bool,
+    /// How long the receiver asked to be left alone, if it did.
+    pub asked_to_wait: Option<Duration>,
 }
 
 /// What follows from a try.
@@ -131,13 +133,7 @@ impl Store {
                         circuit::note_success(tx, &records.teller(), delivery).await?
                     }
                     NextStep::RetryAt(_) | NextStep::Exhausted if !attempt.is_our_fault => {
-                        // A probe's next step is not before what the receiver asked for.
-                        let earliest = if let (NextStep::RetryAt(at), true) = (next, delivery.is_probe) {
-                            at
-                        } else {
-                            now
-                        };
-                        circuit::note_failure(tx, &records.teller(), delivery, attempt, earliest).await?
+                        circuit::note_failure(tx, &records.teller(), delivery, attempt).await?
                     }
                     _ => None,
                 };
@@ -201,12 +197,13 @@ async fn write_step(
         NextStep::Exhausted => (DeliveryState::Exhausted, Value::Null),
         NextStep::EndpointGone | NextStep::CalledOff => (DeliveryState::Cancelled, Value::Null),
     };
-    let sql = "UPDATE deliveries SET state = ?3, due_at = ?4, attempts = attempts + 1, probes = probes + ?8, \
+    let sql = "UPDATE deliveries SET state = ?3, due_at = ?4, attempts = attempts + 1, off_schedule = off_schedule + ?8, \
                    last_status = ?5, last_error = ?6, lease_owner = NULL, lease_until = NULL, updated_at = ?7 \
                WHERE id = ?1 AND (lease_owner = ?2 OR (?3 = 'delivered' AND state <> 'delivered'))";
     let status = attempt.status.map(i64::from);
-    let probes = i64::from(delivery.is_probe);
-    let params = params![delivery.id, owner, state.as_str(), due_at, status, &attempt.error, now, probes];
+    let off_schedule = i64::from(delivery.is_probe);
+    let params =
+        params![delivery.id, owner, state.as_str(), due_at, status, &attempt.error, now, off_schedule];
     Ok(tx.execute(sql, params).await? > 0)
 }
 

@@ -192,7 +192,8 @@ pub(crate) async fn owe(
         attempts: 0,
         manual_attempt: None,
         message: event.message,
-        probes: 0,
+        recover_attempt: None,
+        off_schedule: 0,
         is_probe: false,
         is_failing: subscriber.is_failing,
     };

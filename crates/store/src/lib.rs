@@ -43,6 +43,7 @@ mod recording_notes;
 mod recording_objects;
 mod recording_queue;
 mod recordings;
+mod recoveries;
 mod reprocess;
 mod samples;
 mod search;
@@ -111,6 +112,7 @@ pub use crate::{
     received::Received,
     recording_queue::{Fetch, Fetched},
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, Refetch, StoredObject},
+    recoveries::{NewRecovery, Recovering, Recovery},
     reprocess::{MessageRange, Reread},
     samples::ToldSample,
     sessions::{NewSession, NotPermitted, Visitor},

@@ -50,8 +50,10 @@ pub struct Delivery {
     pub manual_attempt: Option<i64>,
     /// The message that is sent on as it came, in the place of `data`.
     pub message: Option<InboxId>,
-    /// How many of the tries before were probes.
-    pub probes: u32,
+    /// The number of the try that a recovery asked for, if one did.
+    pub recover_attempt: Option<i64>,
+    /// How many of the tries before use up no step of its schedule.
+    pub off_schedule: u32,
     /// Whether this try is one: to see whether the endpoint is well again.
     pub is_probe: bool,
     /// Whether the endpoint has failed of late, so that a success is worth writing down.
@@ -59,23 +61,29 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// What causes the next try: `manual` where a person asked for it, `probe` where it is one, else `schedule`.
+    /// What causes the next try: `manual` where a person asked for it, `probe` where it is one, `recover` where it is
+    /// recovered, else `schedule`.
     pub fn cause(&self) -> &'static str {
         match self.is_asked_for() {
             true => "manual",
             false if self.is_probe => "probe",
+            false if self.recover_attempt == Some(self.next_attempt()) => "recover",
             false => "schedule",
         }
     }
 
+    fn next_attempt(&self) -> i64 {
+        i64::from(self.attempts) + 1
+    }
+
     /// How many tries there were of those that its schedule counts.
     pub fn scheduled_attempts(&self) -> u32 {
-        self.attempts.saturating_sub(self.probes)
+        self.attempts.saturating_sub(self.off_schedule)
     }
 
     /// Whether a person asked for the next try.
     pub fn is_asked_for(&self) -> bool {
-        self.manual_attempt == Some(i64::from(self.attempts) + 1)
+        self.manual_attempt == Some(self.next_attempt())
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod leads;
 mod leads_body;
 pub(crate) mod preview;
 pub(crate) mod recordings;
+pub(crate) mod recoveries;
 pub(crate) mod source_events;
 mod source_events_body;
 pub(crate) mod sources;

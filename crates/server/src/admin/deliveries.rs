@@ -1,9 +1,9 @@
 //! The operator's commands on deliveries.
 
 use anyhow::{Context, bail};
-use model::{DeliveryId, OrgId, Page};
+use model::{DeliveryId, EndpointId, OrgId, Page};
 use serde_json::{Value, json};
-use store::{ListDeliveries, Resent, Store};
+use store::{DeliveryState, ListDeliveries, NewRecovery, Recovering, Resent, Store, Written};
 
 use crate::{
     admin::check_org,
@@ -11,7 +11,7 @@ use crate::{
     cli::DeliveriesCommand,
     config::Config,
     open_store,
-    output::{self, Shown},
+    output::{self, Progress, Shown},
 };
 
 pub(crate) async fn deliveries(
@@ -36,7 +36,53 @@ pub(crate) async fn deliveries(
         }
         DeliveriesCommand::Get { id } => get_delivery(&store, shown, id).await,
         DeliveriesCommand::Resend { id } => resend_delivery(&store, shown, id).await,
+        DeliveriesCommand::Recover { webhook: endpoint, since, until, cancelled, preview } => {
+            let mut states = vec![DeliveryState::Exhausted];
+            states.extend(cancelled.then_some(DeliveryState::Cancelled));
+            let new = NewRecovery { endpoint, states, since, until };
+            if preview { count(&store, shown, new).await } else { recover(&store, shown, new).await }
+        }
     }
+}
+
+async fn count(store: &Store, shown: Shown, new: NewRecovery) -> anyhow::Result<()> {
+    let endpoint = new.endpoint;
+    let org = store.org_of_endpoint(endpoint).await?.with_context(|| no_endpoint(endpoint))?;
+    let count = store.org(org).count_recoverable(new).await?.with_context(|| no_endpoint(endpoint))?;
+    let text = format!("{count} deliveries to endpoint {endpoint} would be sent again");
+    shown.one(&json!({"webhook_id": endpoint, "count": count}), &text);
+    Ok(())
+}
+
+/// Makes all of them due, here and now: beside a server that does so too, each is made due once.
+async fn recover(store: &Store, shown: Shown, new: NewRecovery) -> anyhow::Result<()> {
+    let endpoint = new.endpoint;
+    let org = store.org_of_endpoint(endpoint).await?.with_context(|| no_endpoint(endpoint))?;
+    let records = store.org(org);
+    let begun = records.recover_deliveries(new, None, |recovery| recovery.id.to_string()).await?;
+    let id = match begun.with_context(|| no_endpoint(endpoint))? {
+        Recovering::Begun(Written::Done { data, .. } | Written::Replayed { data, .. }) => data.parse()?,
+        Recovering::Begun(Written::Conflict) => bail!("the recovery could not be begun"),
+        Recovering::EndpointGone => bail!("endpoint {endpoint} is gone: enable it first"),
+    };
+    let mut progress = Progress::of("deliveries are due again");
+    let recovery = loop {
+        let recovery = records.get_recovery(id).await?.with_context(|| format!("recovery {id} is gone"))?;
+        if recovery.finished_at.is_some() {
+            break recovery;
+        }
+        progress.show(u64::try_from(recovery.done).unwrap_or_default());
+        store.advance_recovery().await?;
+    };
+    progress.end();
+    let done = recovery.done;
+    let text = format!("{done} deliveries are due again; a running server begins to send them within 15 s");
+    shown.one(&json!({"id": id, "webhook_id": endpoint, "done": done}), &text);
+    Ok(())
+}
+
+fn no_endpoint(id: EndpointId) -> String {
+    format!("there is no endpoint {id}")
 }
 
 async fn list_deliveries(

@@ -150,6 +150,24 @@ pub enum DeliveriesCommand {
         /// The delivery's id
         id: model::DeliveryId,
     },
+    /// Send again everything that an endpoint was owed and did not get
+    Recover {
+        /// The endpoint's id
+        #[arg(long, value_name = "ID")]
+        webhook: model::EndpointId,
+        /// Only what was made after this, such as 2026-02-24T21:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: Option<model::Time>,
+        /// Only what was made up to this
+        #[arg(long, value_name = "TIME")]
+        until: Option<model::Time>,
+        /// Also what was called off: because the endpoint was gone, or because it was discarded
+        #[arg(long)]
+        cancelled: bool,
+        /// Only say how many there are
+        #[arg(long)]
+        preview: bool,
+    },
 }
 
 /// Signatures of webhooks.

@@ -10,8 +10,8 @@ ALTER TABLE endpoints ADD COLUMN others_failed BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE endpoints ADD COLUMN opened_at BIGINT;
 ALTER TABLE endpoints ADD COLUMN probe_at BIGINT;
 ALTER TABLE endpoints ADD COLUMN probes BIGINT NOT NULL DEFAULT 0;
--- Tries of a delivery that were probes: they use up no step of its schedule.
-ALTER TABLE deliveries ADD COLUMN probes BIGINT NOT NULL DEFAULT 0;
+-- Tries of a delivery that use up no step of its schedule: probes.
+ALTER TABLE deliveries ADD COLUMN off_schedule BIGINT NOT NULL DEFAULT 0;
 -- What a person asked to have sent goes out also while the circuit is open.
 CREATE INDEX deliveries_asked_for ON deliveries (endpoint_id, manual_attempt)
     WHERE manual_attempt IS NOT NULL AND due_at IS NOT NULL;

@@ -180,6 +180,26 @@ fn another_address_is_tried_at_once_and_other_endpoints_notice_nothing() {
     });
 }
 
+#[test]
+fn who_asks_to_be_left_alone_is_sent_nothing_until_then() {
+    on_both(async |app| {
+        let (org, receiver, _, path) = set(app).await;
+        let client = app.key(&org);
+        receiver.reply([Reply(429, &[("retry-after", "20")])]);
+        calls(app, &client, &["a", "b", "c"]).await;
+        assert_eq!(receiver.take().len(), 1);
+        assert_eq!(
+            trouble(&client, &path).await["next_probe_at"],
+            json!(app.now() + Duration::from_secs(20))
+        );
+        app.tick(Duration::from_secs(19)).await;
+        assert_eq!((receiver.take().len(), states(&org).await), (0, vec![Retrying, Pending, Pending]));
+        app.tick(Duration::from_secs(1)).await;
+        assert_eq!((receiver.take().len(), states(&org).await), (3, vec![Delivered; 3]));
+        assert_eq!(trouble(&client, &path).await, Value::Null);
+    });
+}
+
 /// An endpoint that is told how the organization's other endpoints fare.
 async fn watcher(client: &Client<'_>) -> Receiver {
     let watcher = Receiver::start().await;
@@ -281,7 +301,10 @@ fn while_our_own_network_is_down_nobody_s_circuit_opens() {
         assert_eq!(states(&org).await, [Retrying; 18]);
         for path in &paths {
             let trouble = trouble(&client, path).await;
-            assert!(trouble == Value::Null || trouble["failures"] == 1, "before three were out of reach: {trouble}");
+            assert!(
+                trouble == Value::Null || trouble["failures"] == 1,
+                "before three were out of reach: {trouble}"
+            );
             client.delete(path).await;
         }
     });

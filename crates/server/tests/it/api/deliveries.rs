@@ -224,7 +224,7 @@ fn filters_that_are_wrong_are_named() {
         assert_snapshot!(told.join("\n"), @"
         400 bad_request: Wrong query parameter `state`: unknown variant `done`, expected one of `pending`, `in_flight`, `delivered`, `retrying`, `exhausted`, `held`, `cancelled`
         400 bad_request: Wrong query parameter `status`: unknown variant `200`, expected one of `2xx`, `3xx`, `4xx`, `5xx`, `none`
-        400 bad_request: Wrong query parameter `event`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated
+        400 bad_request: Wrong query parameter `event`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered
         400 bad_request: Wrong query parameter `webhook_id`: UUID parsing failed: invalid length: found 1
         400 bad_request: Wrong query parameter: unknown field `webhook`, expected one of `limit`, `cursor`, `since`, `until`, `webhook_id`, `event`, `event_id`, `state`, `status`, `call_id`
         400 bad_request: Wrong query parameter `until`: must be an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z

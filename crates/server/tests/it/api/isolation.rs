@@ -95,6 +95,9 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("POST /v1/webhooks/{id}/rotate-secret", Row::Record("webhooks")),
         ("POST /v1/webhooks/{id}/test", Row::Record("webhooks")),
         ("GET /v1/webhooks/{id}/missed", Row::Record("webhooks")),
+        ("GET /v1/webhooks/{id}/recoverable", Row::Record("webhooks")),
+        ("POST /v1/webhooks/{id}/recover", Row::Record("webhooks")),
+        ("GET /v1/recoveries/{id}", Row::Record("recoveries")),
         ("GET /v1/deliveries", Row::List),
         ("GET /v1/deliveries/{id}", Row::Record("deliveries")),
         ("POST /v1/deliveries/{id}/resend", Row::Record("deliveries")),
@@ -177,6 +180,9 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
         let list = client.data(&format!("/v1/{kind}")).await;
         ids.insert(kind, list[0]["id"].as_str().unwrap_or_else(|| panic!("a record in {kind}")).to_owned());
     }
+    let recover = format!("/v1/webhooks/{}/recover", ids["webhooks"]);
+    let recovery = client.made(&recover, json!({})).await;
+    ids.insert("recoveries", recovery["id"].as_str().expect("a recovery").to_owned());
     let events = client.data(&format!("/v1/sources/{}/events", ids["sources"])).await;
     ids.insert("events", events[0]["id"].as_str().expect("an event").to_owned());
     let source = ids["sources"].parse().expect("a source's id");

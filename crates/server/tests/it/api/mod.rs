@@ -36,6 +36,7 @@ mod provenance;
 mod recordings;
 mod recordings_in_time;
 mod records;
+mod recoveries;
 mod refusals;
 mod retries;
 mod schemathesis;

@@ -109,15 +109,18 @@ fn every_operation_names_the_scope_that_it_needs() {
     webhooks:read: GET /v1/deliveries
     webhooks:read: GET /v1/deliveries/{id}
     webhooks:read: GET /v1/export/webhooks
+    webhooks:read: GET /v1/recoveries/{id}
     webhooks:read: GET /v1/webhooks
     webhooks:read: GET /v1/webhooks/{id}
     webhooks:read: GET /v1/webhooks/{id}/missed
+    webhooks:read: GET /v1/webhooks/{id}/recoverable
     webhooks:write: DELETE /v1/webhooks/{id}
     webhooks:write: PATCH /v1/webhooks/{id}
     webhooks:write: POST /v1/deliveries/{id}/resend
     webhooks:write: POST /v1/event-types/{type}/trigger
     webhooks:write: POST /v1/webhooks
     webhooks:write: POST /v1/webhooks/test
+    webhooks:write: POST /v1/webhooks/{id}/recover
     webhooks:write: POST /v1/webhooks/{id}/rotate-secret
     webhooks:write: POST /v1/webhooks/{id}/test
     ");

@@ -137,7 +137,7 @@ fn who_comes_back_with_the_last_id_has_missed_nothing() {
         assert_snapshot!(told.join("\n"), @"
         400 bad_request: Wrong header `Last-Event-ID`: must be the id of an event
         404 not_found: There is no event or delivery with this id; it may be older than what is kept: use `since`
-        400 bad_request: Wrong query parameter `type`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated
+        400 bad_request: Wrong query parameter `type`: `call` is no event: there are call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered
         400 bad_request: Wrong query parameter: unknown field `from`, expected one of `after`, `since`, `type`
         ");
     });

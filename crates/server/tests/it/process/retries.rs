@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::json;
+
 use super::{
     receiver::Reply,
     scene::{Scene, text},
@@ -51,6 +53,18 @@ async fn a_webhook_is_given_up_after_the_last_step() {
     assert_eq!((&delivery["attempts"], scene.receiver.count()), (&3.into(), 3));
     assert_eq!(delivery["next_attempt_at"], serde_json::Value::Null);
     assert_eq!(text(&delivery, "last_error"), "the receiver answered 500");
+
+    let endpoint = text(&delivery, "endpoint");
+    let recover = ["deliveries", "recover", "--webhook", &endpoint];
+    let count = scene.home.json(&[&recover[..], &["--preview"]].concat());
+    assert_eq!(count, json!({"webhook_id": endpoint, "count": 1}));
+    let none = scene.home.json(&[&recover[..], &["--preview", "--until", "2026-01-01T00:00:00Z"]].concat());
+    assert_eq!(none["count"], 0);
+    let done = scene.home.json(&recover);
+    assert_eq!((&done["done"], &done["webhook_id"]), (&json!(1), &json!(endpoint)));
+    until("it is tried again", PATIENCE, async || (scene.receiver.count() > 3).then_some(())).await;
+    let wrong = ["deliveries", "recover", "--webhook", &scene.org];
+    scene.home.run(&wrong).assert_refused(&["no endpoint"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
