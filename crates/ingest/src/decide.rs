@@ -134,7 +134,7 @@ fn contact_of(situation: &mut Situation<'_>) -> Option<Contact> {
 
 /// Fills a field that is empty, or that an earlier message of this same call had filled. What a person or another
 /// call wrote stays, and what a person emptied stays empty until the call says something else.
-fn fill(slot: &mut Option<String>, said: Option<&String>, before: Option<Option<&String>>) {
+fn fill<T: Clone + PartialEq>(slot: &mut Option<T>, said: Option<&T>, before: Option<Option<&T>>) {
     let is_free = slot.is_none() || Some(slot.as_ref()) == before;
     if said.is_some() && Some(said) != before && is_free {
         *slot = said.cloned();
@@ -224,6 +224,10 @@ fn lead_of(situation: &mut Situation<'_>, changed_contact: Option<&Contact>) -> 
         },
     };
     let before = lead.clone();
+    if situation.before.is_none_or(|before| before.contact_id.is_none()) {
+        // Where the caller's number comes last, the lead was made for an e-mail address alone.
+        lead.contact_id = lead.contact_id.or(contact.map(|contact| contact.id));
+    }
     // Of a call that is this lead's already, only what it says anew: what a person wrote into the lead stays.
     let told = situation.before.filter(|_| call.lead_id == Some(lead.id)).map(|before| &before.facts);
     news(&mut lead.name, &facts.caller_name, told.map(|told| &told.caller_name));
@@ -257,12 +261,12 @@ fn appointments_of(
             return None;
         }
         let known = situation.appointments.iter().find(|(tool, _)| *tool == key).map(|(_, known)| known);
-        if let Some(known) = known.filter(|known| known.status != AppointmentStatus::Unconfirmed) {
-            return linked(situation, lead, known).map(|linked| (key, linked, Told::Not));
-        }
         let booking = booking::read(tool, &situation.org);
-        if let Some(known) = known.filter(|_| booking.verdict != Verdict::Booked) {
-            return linked(situation, lead, known).map(|linked| (key, linked, Told::Not));
+        let is_settled = |known: &&Appointment| {
+            known.status != AppointmentStatus::Unconfirmed || booking.verdict != Verdict::Booked
+        };
+        if let Some(known) = known.filter(is_settled) {
+            return linked(situation, lead, (&booking, known)).map(|linked| (key, linked, Told::Not));
         }
         let (status, told) = match booking.verdict {
             Verdict::Failed => return None,
@@ -276,22 +280,36 @@ fn appointments_of(
     read.collect()
 }
 
-/// A booked appointment with what became known of its caller since: the contact, and the lead, which a call that
+/// A booked appointment with what became known since: the assistant, the contact, and the lead, which a call that
 /// waits for its analysis has later than its appointment. `None` where nothing is new.
+///
+/// Whom the booking does not name is the caller, as the best of the call's messages has them and not as the first has,
+/// unless a person wrote something else.
 fn linked(
     situation: &Situation<'_>,
     lead: Option<&Change<Lead>>,
-    known: &Appointment,
+    (booking, known): (&booking::Booking, &Appointment),
 ) -> Option<Appointment> {
     let facts = &situation.call.facts;
-    let linked = Appointment {
+    let before = situation.before.map(|before| &before.facts);
+    let mut linked = Appointment {
         contact_id: known.contact_id.or(situation.call.contact_id),
         lead_id: known.lead_id.or_else(|| lead_id(situation, lead)),
-        attendee_name: known.attendee_name.clone().or_else(|| facts.caller_name.clone()),
-        attendee_phone: known.attendee_phone.clone().or_else(|| facts.caller_phone.clone()),
-        attendee_email: known.attendee_email.clone().or_else(|| facts.caller_email.clone()),
+        assistant_id: situation.assistant_id.or(known.assistant_id),
         ..known.clone()
     };
+    if booking.attendee_name.is_none() {
+        let said = facts.caller_name.as_ref();
+        fill(&mut linked.attendee_name, said, before.map(|before| before.caller_name.as_ref()));
+    }
+    if booking.attendee_phone.is_none() {
+        let said = facts.caller_phone.as_ref();
+        fill(&mut linked.attendee_phone, said, before.map(|before| before.caller_phone.as_ref()));
+    }
+    if booking.attendee_email.is_none() {
+        let said = facts.caller_email.as_ref();
+        fill(&mut linked.attendee_email, said, before.map(|before| before.caller_email.as_ref()));
+    }
     (linked != *known).then_some(linked)
 }
 

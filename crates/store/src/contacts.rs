@@ -3,7 +3,7 @@
 mod merge;
 mod write;
 
-use model::{Contact, ContactId, Cursor, OrgId, Page, Phone, Stamp};
+use model::{Contact, ContactId, Cursor, OrgId, Page, Phone, Stamp, Time};
 
 use crate::{
     Listed, OrgStore, Result,
@@ -150,4 +150,17 @@ pub(crate) async fn lose_call(tx: &mut Tx<'_>, org: OrgId, id: ContactId, now: S
     let sql =
         "UPDATE contacts SET call_count = call_count - 1, updated_at = ?3 WHERE id = ?1 AND org_id = ?2";
     tx.execute(sql, params![id, org, now]).await.map(drop)
+}
+
+/// Looks up when a contact's last call was, where that was a time of a call which a later message showed to have begun
+/// earlier, or to be somebody else's.
+pub(crate) async fn correct_last_call(
+    tx: &mut Tx<'_>,
+    org: OrgId,
+    (id, corrected): (ContactId, Time),
+) -> Result<()> {
+    let sql = "UPDATE contacts SET last_call_at = \
+                   (SELECT max(started_at) FROM calls WHERE contact_id = ?1 AND org_id = ?2) \
+               WHERE id = ?1 AND org_id = ?2 AND last_call_at = ?3";
+    tx.execute(sql, params![id, org, corrected]).await.map(drop)
 }

@@ -40,11 +40,16 @@ pub(crate) async fn settle(
     let beside = Beside { assistant_id, updated_at };
     write_call_row(tx, org, (origin, external_id), stored.as_ref(), &decision.call, &beside).await?;
     note_start(tx, (org, decision.call.id), stored.as_ref(), screening).await?;
-    let contact_before = stored.and_then(|stored| stored.state.contact_id);
-    if let Some(id) = contact_before.filter(|before| Some(*before) != decision.call.contact_id) {
+    let heard = stored.and_then(|stored| Some((stored.state.contact_id?, stored.state.facts.started_at)));
+    if let Some((id, _)) = heard.filter(|(before, _)| Some(*before) != decision.call.contact_id) {
         contacts::lose_call(tx, org, id, updated_at).await?;
     }
     write_records(tx, (org, origin.message), &before, &decision, stamps).await?;
+    if let Some((id, Some(began))) = heard
+        && (Some(id) != decision.call.contact_id || decision.call.facts.started_at < Some(began))
+    {
+        contacts::correct_last_call(tx, org, (id, began)).await?;
+    }
     let caller = Caller::of(&decision.call);
     events::insert_all(tx, context, decision.events, stamps).await?;
     Ok(caller)
