@@ -7,7 +7,7 @@
 use std::{fmt, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use model::Time;
+use model::{Time, Variant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -43,6 +43,11 @@ pub trait History: Send + Sync {
 
     /// What the answer to [`History::one`] says. `None` where there is no call in it.
     fn single(&self, window: Window, body: &[u8]) -> Result<Option<Listed>, Unreadable>;
+
+    /// The path, behind the API's address, where it gives out a call's recording. `None` where it does not.
+    fn recording(&self, _external_id: &str, _variant: Variant) -> Option<String> {
+        None
+    }
 
     /// What a call says that is over. `settings` are the source's own.
     fn read(&self, settings: &Value, call: &Kept) -> Result<Parsed, Unreadable>;

@@ -49,8 +49,20 @@ impl Variant {
 pub struct RecordedAt {
     /// Which sound it holds.
     pub variant: Variant,
-    /// Its address.
+    /// Its address; empty where it has none, and the platform's API alone gives it out, to who has a key.
     pub url: String,
+}
+
+impl RecordedAt {
+    /// A recording that the platform's API alone gives out.
+    pub fn in_api(variant: Variant) -> Self {
+        Self { variant, url: String::new() }
+    }
+
+    /// Whether the platform's API alone gives it out.
+    pub fn is_in_api(&self) -> bool {
+        self.url.is_empty()
+    }
 }
 
 /// How far one recording has come.

@@ -14,6 +14,8 @@ use crate::{
 /// The headers that prove who asks, and where they may go.
 pub(crate) struct Account {
     api: Url,
+    /// Where the API has the recording, if it gives recordings out.
+    recording: Option<String>,
     /// Or why there are none.
     headers: Result<Vec<(HeaderName, HeaderValue)>, Failure>,
 }
@@ -30,14 +32,17 @@ impl Account {
         })?;
         let Some(key) = key else { return Ok(None) };
         let address = key.api_url.unwrap_or_else(|| history.address().to_owned());
-        Ok(match means.sealer.open(&key.sealed, &seal::platform_key(fetch.source)) {
+        let account = match means.sealer.open(&key.sealed, &seal::platform_key(fetch.source)) {
             Ok(opened) => Self::new(history, &address, &opened),
             // That holds up nothing that is to be had without it.
             Err(error) => {
                 let failure = unusable(&format!("the source's API key cannot be opened: {error}"));
-                Url::parse(&address).ok().map(|api| Self { api, headers: Err(failure) })
+                Url::parse(&address).ok().map(|api| Self { api, recording: None, headers: Err(failure) })
             }
-        })
+        };
+        let path = fetch.external_id.as_deref().and_then(|id| history.recording(id, fetch.variant));
+        let recording = path.map(|path| format!("{}{path}", address.trim_end_matches('/')));
+        Ok(account.map(|account| Self { recording, ..account }))
     }
 
     fn new(history: &dyn History, address: &str, key: &str) -> Option<Self> {
@@ -47,7 +52,13 @@ impl Account {
             Some((HeaderName::from_static(name), value))
         };
         let headers: Vec<_> = history.credentials(key).into_iter().map(header).collect::<Option<_>>()?;
-        Some(Self { api: Url::parse(address).ok()?, headers: Ok(headers) })
+        Some(Self { api: Url::parse(address).ok()?, recording: None, headers: Ok(headers) })
+    }
+
+    /// Where the API has the recording, if it gives recordings out and nobody else said that it is there.
+    pub(crate) fn recording_beside(&self, told: &str) -> Option<&str> {
+        let is_told = Url::parse(told).is_ok_and(|told| told.origin() == self.api.origin());
+        self.recording.as_deref().filter(|_| !is_told)
     }
 
     /// What goes to a place: everything to the API itself, by scheme, host and port, and nothing to anywhere else,
@@ -71,7 +82,7 @@ mod tests {
     fn a_key_that_cannot_be_opened_holds_up_its_own_api_alone() {
         let failure = Failure::new(Kind::Passing, "the source's API key cannot be opened");
         let api = Url::parse("https://api.vapi.ai").expect("an address");
-        let account = Account { api, headers: Err(failure) };
+        let account = Account { api, recording: None, headers: Err(failure) };
         let shown = |url: &str| {
             let target = Target::parse(url, &AllowList::default()).expect("a target");
             account.headers_for(&target).map(<[_]>::len).map_err(|failure| failure.words)

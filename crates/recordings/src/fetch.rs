@@ -90,9 +90,31 @@ pub(crate) async fn fetch(fetch: &Fetch, means: &Means) -> Result<StoredObject, 
     }
 }
 
+/// First where the message said, then where the platform's API has it: addresses are private, or stop being good, and
+/// some recordings have none.
 async fn follow(fetch: &Fetch, means: &Means) -> Result<StoredObject, Failure> {
     let account = Account::of(fetch, means).await?;
-    let mut url = fetch.url.clone();
+    let account = account.as_ref();
+    let in_api = account.and_then(|account| account.recording_beside(&fetch.url));
+    if fetch.url.is_empty() {
+        let words = "the platform gives it out by its API alone, and the source has no key of that";
+        let url = in_api.ok_or_else(|| Failure::new(Kind::Refused, words))?;
+        return follow_from(url, fetch, (account, means)).await;
+    }
+    match (follow_from(&fetch.url, fetch, (account, means)).await, in_api) {
+        (Err(Failure { kind: Kind::Refused | Kind::NotSound, .. }), Some(url)) => {
+            follow_from(url, fetch, (account, means)).await
+        }
+        (result, _) => result,
+    }
+}
+
+async fn follow_from(
+    url: &str,
+    fetch: &Fetch,
+    (account, means): (Option<&Account>, &Means),
+) -> Result<StoredObject, Failure> {
+    let mut url = url.to_owned();
     for _ in 0..=REDIRECTS {
         // Each hop is looked at as if a person had typed it.
         let target = Target::parse(&url, &means.allow)
@@ -100,7 +122,7 @@ async fn follow(fetch: &Fetch, means: &Means) -> Result<StoredObject, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         headers.insert(header::ACCEPT, HeaderValue::from_static("audio/*, video/*;q=0.8, */*;q=0.1"));
-        let shown = account.as_ref().map_or(Ok(&[][..]), |account| account.headers_for(&target))?;
+        let shown = account.map_or(Ok(&[][..]), |account| account.headers_for(&target))?;
         headers.extend(shown.iter().cloned());
         if shown.is_empty()
             && let Some(credentials) = credentials(fetch, &target)
@@ -238,6 +260,7 @@ mod tests {
             source: SourceId::new(Uuid::from_u128(3)),
             platform,
             secret: "the-auth-token".into(),
+            external_id: None,
             url: url.into(),
             attempt: 1,
             key: "key".into(),

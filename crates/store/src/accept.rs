@@ -297,7 +297,7 @@ pub(crate) async fn apply(
     };
     let recorded_by = state.ranks.get(Field::RecordingUrl);
     let changed = guarded(|| (context.rules.merge)(&mut state, change))?;
-    let noted = Noted::of(context.rules.recordings, &mut state, (change, arrived), recorded_by);
+    let noted = Noted::of(tx, context, origin, (&mut state, recorded_by), (change, arrived)).await?;
     let applied = Applied { id: state.id, created: stored.is_none(), is_erased: false };
     let mut caller = Caller::of(&state);
     if changed || applied.created || noted.changes_call() {

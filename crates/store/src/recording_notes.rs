@@ -1,6 +1,6 @@
 //! What messages say of recordings, noted with their calls: where they are, to be fetched, or that one has arrived.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use model::{
     CallId, CallRecording, CallState, Change, Field, OrgId, Rank, RecordedAt, RecordingState, SourceId,
@@ -12,6 +12,7 @@ use crate::{
     accept::{Context, Origin},
     recording_objects, recordings,
     settle::Caller,
+    source_keys,
     stamps::Stamps,
     tx::Tx,
     value::params,
@@ -28,15 +29,20 @@ pub(crate) struct Noted<'a> {
 impl<'a> Noted<'a> {
     /// Of a message that was merged into a call, whose state then tells what we will have. `before` is the rank of the
     /// word on the recording that counted until then.
-    pub(crate) fn of(
-        recordings: Recordings,
-        state: &mut CallState,
+    pub(crate) async fn of(
+        tx: &mut Tx<'_>,
+        context: &Context,
+        origin: Origin,
+        (state, before): (&mut CallState, Option<Rank>),
         (change, arrived): (&Change, Option<&'a StoredObject>),
-        before: Option<Rank>,
-    ) -> Self {
-        let recorded = match recordings {
+    ) -> Result<Self> {
+        let recorded = match context.rules.recordings {
+            Recordings::Leave => Vec::new(),
             Recordings::Fetch if state.ranks.get(Field::RecordingUrl) != before => recorded(change),
-            _ => Vec::new(),
+            Recordings::Fetch if state.recording.is_none() && arrived.is_none() => {
+                in_api(tx, context, origin, change).await?
+            }
+            Recordings::Fetch => Vec::new(),
         };
         // What was deleted was deleted on purpose: it stays so, whatever the platform sends again.
         let arrived = arrived.filter(|_| state.recording != Some(CallRecording::Deleted));
@@ -45,12 +51,12 @@ impl<'a> Noted<'a> {
         } else if !recorded.is_empty() && state.recording.is_none_or(|known| known == CallRecording::Failed) {
             state.recording = Some(CallRecording::Pending);
         }
-        Self { recorded, arrived }
+        Ok(Self { recorded, arrived })
     }
 
     /// Whether the call is another now, even if the message said nothing else.
     pub(crate) fn changes_call(&self) -> bool {
-        self.arrived.is_some()
+        self.arrived.is_some() || !self.recorded.is_empty()
     }
 
     /// Writes it, once the call is written.
@@ -99,6 +105,7 @@ impl Store {
 /// The recordings that a message tells of.
 fn recorded(change: &Change) -> Vec<RecordedAt> {
     let mut all = change.facts.recordings.clone();
+    all.retain(|recorded| !recorded.is_in_api());
     if let Some(url) = &change.facts.recording_url
         && !all.iter().any(|recorded| recorded.url == *url)
     {
@@ -106,6 +113,21 @@ fn recorded(change: &Change) -> Vec<RecordedAt> {
         all.push(RecordedAt { variant: Variant::Mono, url: url.clone() });
     }
     all
+}
+
+/// The recordings that a message tells of and the platform's API alone gives out, where the source has a key of it.
+async fn in_api(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    change: &Change,
+) -> Result<Vec<RecordedAt>> {
+    let mut all = change.facts.recordings.clone();
+    all.retain(RecordedAt::is_in_api);
+    if !all.is_empty() && !source_keys::is_there(tx, context.org, origin.source).await? {
+        all.clear();
+    }
+    Ok(all)
 }
 
 /// Notes where a call's recordings are, to be fetched. One that is stored and has only another signature in its
@@ -117,12 +139,16 @@ async fn note(
     call: CallId,
     recorded: &[RecordedAt],
 ) -> Result<()> {
-    for RecordedAt { variant, url } in recorded {
+    for recorded in recorded {
+        let RecordedAt { variant, url } = recorded;
+        // The platform may bring it itself in a message of its own, for which the call waits too.
+        let rest = if recorded.is_in_api() { context.rules.completion_wait } else { Duration::ZERO };
         let sql = "INSERT INTO recordings (call_id, variant, org_id, source_id, url, state, attempts, due_at, \
                        created_at, updated_at) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, 'pending', 0, ?6, ?6, ?6) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, 'pending', 0, ?7, ?6, ?6) \
                    ON CONFLICT (call_id, variant) DO NOTHING";
-        let params = params![call, variant.as_str(), context.org, origin.source, url, context.now];
+        let (now, due) = (context.now, context.now + rest);
+        let params = params![call, variant.as_str(), context.org, origin.source, url, now, due];
         if tx.execute(sql, params).await? == 0 {
             note_again(tx, context, call, (*variant, url)).await?;
         }

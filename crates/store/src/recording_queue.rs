@@ -30,7 +30,9 @@ pub struct Fetch {
     pub platform: Platform,
     /// The source's secret, which some platforms also take for their recordings.
     pub secret: String,
-    /// Where the platform has it.
+    /// The platform's id of its call.
+    pub external_id: Option<String>,
+    /// Where the platform has it; empty where its API alone gives it out.
     pub url: String,
     /// Which try this is, from 1.
     pub attempt: u32,
@@ -174,8 +176,9 @@ async fn claim(
 }
 
 async fn read_fetch(tx: &mut Tx<'_>, call: CallId, variant: Variant) -> Result<Option<Fetch>> {
-    let sql = "SELECT r.org_id, r.source_id, s.platform, s.secret, r.url, r.attempts \
-               FROM recordings r JOIN sources s ON s.id = r.source_id WHERE r.call_id = ?1 AND r.variant = ?2";
+    let sql = "SELECT r.org_id, r.source_id, s.platform, s.secret, c.external_id, r.url, r.attempts \
+               FROM recordings r JOIN sources s ON s.id = r.source_id JOIN calls c ON c.id = r.call_id \
+               WHERE r.call_id = ?1 AND r.variant = ?2";
     tx.first(sql, params![call, variant.as_str()], |row| {
         Ok(Fetch {
             call,
@@ -184,6 +187,7 @@ async fn read_fetch(tx: &mut Tx<'_>, call: CallId, variant: Variant) -> Result<O
             source: row.get()?,
             platform: row.word("platform", Platform::parse)?,
             secret: row.get()?,
+            external_id: row.get()?,
             url: row.get::<Option<String>>()?.unwrap_or_default(),
             attempt: u32::try_from(row.get::<i64>()?).unwrap_or(u32::MAX),
             key: String::new(),

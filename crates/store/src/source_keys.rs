@@ -110,6 +110,12 @@ impl OrgStore {
     }
 }
 
+/// Whether a source has a key of its platform's API.
+pub(crate) async fn is_there(tx: &mut Tx<'_>, org: OrgId, source: SourceId) -> Result<bool> {
+    let sql = "SELECT set_at FROM source_keys WHERE source_id = ?1 AND org_id = ?2";
+    Ok(tx.first(sql, params![source, org], |row| row.get::<Time>()).await?.is_some())
+}
+
 async fn by_source(tx: &mut Tx<'_>, org: OrgId, source: SourceId) -> Result<Option<PlatformKey>> {
     let sql = "SELECT sealed, api_url FROM source_keys WHERE source_id = ?1 AND org_id = ?2";
     tx.first(sql, params![source, org], |row| Ok(PlatformKey { sealed: row.get()?, api_url: row.get()? }))

@@ -1,7 +1,7 @@
 //! ElevenLabs' conversations by its API (elevenlabs.io/docs, List conversations and Get conversation). The list has
 //! little; the single conversation is what the webhook sends.
 
-use model::{Completion, Time};
+use model::{Completion, Time, Variant};
 use serde_json::Value;
 
 use super::transcription;
@@ -51,6 +51,12 @@ impl History for Conversations {
 
     fn single(&self, _window: Window, body: &[u8]) -> Result<Option<Listed>, Unreadable> {
         Ok(listed(&history::answer(body)?))
+    }
+
+    /// The sound itself, as MP3 (elevenlabs.io/docs, Get conversation audio).
+    fn recording(&self, external_id: &str, variant: Variant) -> Option<String> {
+        let path = format!("/v1/convai/conversations/{}/audio", history::segment(external_id));
+        (variant == Variant::Mono).then_some(path)
     }
 
     /// Whether the recording's message comes is not known here, so it is not waited for.

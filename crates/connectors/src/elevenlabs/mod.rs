@@ -7,7 +7,7 @@ mod proof;
 mod wire;
 
 use http::HeaderMap;
-use model::{Completion, Facts, Platform, Stage, Time, Transfer};
+use model::{Completion, Facts, Platform, RecordedAt, Stage, Time, Transfer, Variant};
 use serde_json::Value;
 
 use crate::{
@@ -94,7 +94,7 @@ fn said(event: &str, data: &Value) -> Option<Said> {
 }
 
 fn transcription(data: &Value) -> Said {
-    let (facts, transfer) = wire::transcription(data);
+    let (mut facts, transfer) = wire::transcription(data);
     if !facts.status.is_some_and(model::CallStatus::is_final) {
         return Said::during(Stage::Status, transfer, facts);
     }
@@ -104,6 +104,9 @@ fn transcription(data: &Value) -> Said {
         Some(true) => Completion::Wait,
         _ => Completion::Now,
     };
+    if completion == Completion::Wait {
+        facts.recordings = vec![RecordedAt::in_api(Variant::Mono)];
+    }
     Said { stage: Stage::Analyzed, completion, transfer, facts }
 }
 

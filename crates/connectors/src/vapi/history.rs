@@ -1,6 +1,6 @@
 //! Vapi's calls by its API (docs.vapi.ai, List Calls and Get Call). The list has everything that the report has.
 
-use model::{Completion, Stage, Time};
+use model::{Completion, Stage, Time, Variant};
 use serde_json::Value;
 
 use super::wire;
@@ -56,6 +56,17 @@ impl History for Calls {
 
     fn single(&self, _window: Window, body: &[u8]) -> Result<Option<Listed>, Unreadable> {
         Ok(listed(&history::answer(body)?))
+    }
+
+    /// Sends on to an address that is good for a short time (docs.vapi.ai, Retrieve call artifacts).
+    fn recording(&self, external_id: &str, variant: Variant) -> Option<String> {
+        let name = match variant {
+            Variant::Mono => "mono-recording",
+            Variant::Stereo => "stereo-recording",
+            Variant::Caller => "customer-recording",
+            Variant::Assistant => "assistant-recording",
+        };
+        Some(format!("/call/{}/{name}", history::segment(external_id)))
     }
 
     /// The call object has the report's fields, but for the report's name around them.

@@ -34,6 +34,7 @@ pub(crate) mod platforms;
 mod poison;
 mod provenance;
 mod recordings;
+mod recordings_in_api;
 mod recordings_in_time;
 mod records;
 mod recoveries;

@@ -96,14 +96,17 @@ impl Storage {
         asked
     }
 
-    /// The `Authorization` that a path was last asked for with. `None` where it was not asked for.
+    /// The `Authorization`, or the key in ElevenLabs' header, that a path was last asked for with. `None` where it was not asked for.
     pub(crate) fn shown(&self, path: &str) -> Option<Option<String>> {
         self.shelves.shown.lock().expect("the notes").get(path).cloned()
     }
 }
 
 async fn give(State(shelves): State<Arc<Shelves>>, uri: Uri, headers: HeaderMap) -> Response {
-    let shown = headers.get("authorization").map(|value| value.to_str().expect("text").to_owned());
+    let shown = headers
+        .get("authorization")
+        .or_else(|| headers.get("xi-api-key"))
+        .map(|value| value.to_str().expect("text").to_owned());
     shelves.shown.lock().expect("the notes").insert(uri.path().to_owned(), shown);
     shelves.asked.lock().expect("the notes").push(uri.path().to_owned());
     let item = {
