@@ -7,7 +7,7 @@ use model::{Message, Phone, Time, Tool};
 use serde_json::{Map, Value};
 use store::OrgSettings;
 
-use crate::booking_time;
+use crate::{booking_change, booking_time};
 
 /// What was booked.
 #[derive(Debug)]
@@ -47,6 +47,9 @@ const TOOLS: [&str; 8] = [
 
 /// Whether a tool is one that books.
 pub(crate) fn is_booking_tool(name: &str) -> bool {
+    if booking_change::kind(name).is_some() {
+        return false;
+    }
     let name = normalized(name);
     let not = ["cancel", "check", "avail", "list", "find", "lookup", "reschedul", "confirm", "delete"];
     TOOLS.contains(&name.as_str())
@@ -119,7 +122,7 @@ fn verdict(tool: &Tool, answered: &[&Map<String, Value>], has_id: bool) -> Verdi
 }
 
 /// An explicit yes or no in an answer.
-fn flag(object: &Map<String, Value>) -> Option<bool> {
+pub(crate) fn flag(object: &Map<String, Value>) -> Option<bool> {
     for (key, value) in object {
         let key = normalized(key);
         match (key.as_str(), value) {
@@ -144,7 +147,7 @@ fn flag(object: &Map<String, Value>) -> Option<bool> {
     None
 }
 
-fn says_no(text: &str) -> bool {
+pub(crate) fn says_no(text: &str) -> bool {
     let text = text.to_lowercase();
     let words =
         ["error", "fail", "unavailable", "not available", "no longer", "could not", "couldn't", "unable"];
@@ -182,7 +185,7 @@ pub(crate) fn find<'a>(object: &'a Map<String, Value>, wanted: &str) -> Option<&
     object.iter().find(|(key, value)| normalized(key) == wanted && !value.is_null()).map(|(_, value)| value)
 }
 
-fn normalized(key: &str) -> String {
+pub(crate) fn normalized(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 

@@ -10,7 +10,7 @@ use store::{Decision, EventData, NewEvent, Situation};
 
 use crate::{
     booking::{self, Verdict},
-    screen,
+    booking_change, screen,
     updates::Before,
 };
 
@@ -47,25 +47,28 @@ fn follow(mut situation: Situation<'_>) -> Decision {
     // The lead is made before the appointments, which belong to it, but told of after the call that it comes from.
     let completed = completed(&mut situation);
     let lead = lead_of(&mut situation, contact.as_ref());
-    let appointments = appointments_of(&situation, lead.as_ref());
+    let mut appointments = appointments_of(&situation, lead.as_ref());
+    let booked: Vec<_> = appointments.iter().filter(|(_, _, told)| *told == Told::Now).collect();
+    let made: Vec<_> = appointments.iter().map(|(_, appointment, _)| appointment).collect();
+    let changed = booking_change::carry_out(&situation, &made);
     events.extend(completed);
     if let Some(Change::New(lead)) = &lead {
         events.push(event(&situation, EventType::LeadCreated, &LeadCreated::from(lead)));
     }
-    for (_, appointment, told) in &appointments {
-        if *told == Told::Now {
-            events.push(event(
-                &situation,
-                EventType::AppointmentBooked,
-                &AppointmentBooked::from(appointment),
-            ));
-        }
+    for (_, appointment, _) in &booked {
+        events.push(event(&situation, EventType::AppointmentBooked, &AppointmentBooked::from(appointment)));
     }
+    if situation.opted_in {
+        let booked = booked.iter().map(|(_, appointment, _)| appointment);
+        events.extend(booking_change::told(booked, &changed.appointments));
+    }
+    put_changed(&mut appointments, changed.appointments);
     Decision {
         call: situation.call,
         contact,
         lead: lead.map(Change::record),
         appointments: appointments.into_iter().map(|(tool, appointment, _)| (tool, appointment)).collect(),
+        changes: changed.uses,
         events,
     }
 }
@@ -278,6 +281,16 @@ fn appointments_of(
         Some((key, Appointment { id, status, ..appointment }, told))
     });
     read.collect()
+}
+
+/// Puts changed appointments in the place of what they were. One of another call was made by no use of a tool of this one.
+fn put_changed(appointments: &mut Vec<(String, Appointment, Told)>, changed: Vec<Appointment>) {
+    for after in changed {
+        match appointments.iter_mut().find(|(_, before, _)| before.id == after.id) {
+            Some((_, before, _)) => *before = after,
+            None => appointments.push((String::new(), after, Told::Not)),
+        }
+    }
 }
 
 /// A booked appointment with what became known since: the assistant, the contact, and the lead, which a call that

@@ -5,6 +5,7 @@
 //! a message with these rules, and the store carries them out in one transaction.
 
 mod booking;
+mod booking_change;
 mod booking_time;
 mod complete;
 mod decide;
@@ -25,6 +26,7 @@ use store::{Recordings, Rules};
 pub use connectors::Request;
 
 pub use crate::{
+    booking_change::changed_bookings,
     decide::decide,
     history::{Telling, was_over},
     import::{booking_keys, read_record},
@@ -36,5 +38,5 @@ pub use crate::{
 
 /// The rules as the store carries them out, where recordings are left to the platforms.
 pub fn rules(completion_wait: Duration) -> Rules {
-    Rules { merge, decide, completion_wait, recordings: Recordings::Leave }
+    Rules { merge, decide, changed_bookings, completion_wait, recordings: Recordings::Leave }
 }

@@ -8,7 +8,7 @@
 use model::{CallStatus, Completion, Transfer};
 use store::{Decision, Screening, Situation};
 
-use crate::booking;
+use crate::{booking, booking_change};
 
 /// What the block list makes of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,8 @@ fn has_news(situation: &Situation<'_>) -> bool {
     let call = &situation.call;
     let is_over = call.facts.status == Some(CallStatus::Completed) && call.completion > Completion::No;
     let tools = call.facts.messages.iter().flatten().filter_map(|message| message.tool.as_ref());
-    let mut bookings = tools.filter(|tool| booking::is_booking_tool(&tool.name));
+    let mut bookings = tools
+        .filter(|tool| booking::is_booking_tool(&tool.name) || booking_change::kind(&tool.name).is_some());
     let completes = is_over && call.fired.completed_at.is_none();
     let transfers = call.transfer >= Transfer::HandedOver && call.fired.transferred_at.is_none();
     completes || transfers || (call.fired.completed_at.is_none() && bookings.next().is_some())
@@ -77,5 +78,12 @@ pub(crate) fn blocked(mut situation: Situation<'_>) -> Decision {
 
 /// What follows from a call that waits for who calls: nothing yet. When the wait is over, [`crate::Ingest::run`] finds it.
 pub(crate) fn held(situation: Situation<'_>) -> Decision {
-    Decision { call: situation.call, contact: None, lead: None, appointments: Vec::new(), events: Vec::new() }
+    Decision {
+        call: situation.call,
+        contact: None,
+        lead: None,
+        appointments: Vec::new(),
+        changes: Vec::new(),
+        events: Vec::new(),
+    }
 }

@@ -11,7 +11,7 @@ pub(crate) struct Before<'a> {
     call: Option<&'a CallState>,
     contact: Option<Contact>,
     lead: Option<Lead>,
-    appointments: Vec<(String, Appointment)>,
+    appointments: Vec<Appointment>,
     /// Whether it can be told for the first time that there is this call.
     is_first_sight: bool,
     /// Where recordings are served from, where they are.
@@ -26,7 +26,13 @@ impl<'a> Before<'a> {
             call: situation.before,
             contact: situation.contact.clone(),
             lead: situation.lead.clone(),
-            appointments: situation.appointments.clone(),
+            appointments: situation
+                .appointments
+                .iter()
+                .map(|(_, known)| known)
+                .chain(&situation.changes.targets)
+                .cloned()
+                .collect(),
             is_first_sight: is_new && situation.screening == Screening::Passed,
             links: situation.links,
         })
@@ -51,8 +57,7 @@ impl<'a> Before<'a> {
             events.extend(NewEvent::of_lead(before, after));
         }
         for (_, after) in &decision.appointments {
-            let known = self.appointments.iter().map(|(_, before)| before);
-            if let Some(before) = known.into_iter().find(|before| before.id == after.id)
+            if let Some(before) = self.appointments.iter().find(|before| before.id == after.id)
                 && !is_confirmed(before, after)
             {
                 events.extend(NewEvent::of_appointment(before, after));
@@ -83,9 +88,9 @@ fn says_anything(before: &Contact, after: &Contact) -> bool {
     Contact { call_count, last_call_at, ..before.clone() } != *after
 }
 
-/// Whether an appointment is told as booked only now.
+/// Whether an appointment is told as booked only now, whatever became of it since.
 fn is_confirmed(before: &Appointment, after: &Appointment) -> bool {
-    before.status == AppointmentStatus::Unconfirmed && after.status == AppointmentStatus::Booked
+    before.status == AppointmentStatus::Unconfirmed && after.status != AppointmentStatus::Unconfirmed
 }
 
 /// The fields of a call that are not what they were, by the names that the API gives them.

@@ -27,7 +27,7 @@ use crate::{
 };
 
 pub(crate) use self::rules::guarded;
-pub use self::rules::{Decision, OrgSettings, Rules, Screening, Situation};
+pub use self::rules::{BookingChanges, Decision, OrgSettings, Rules, Screening, Situation};
 
 /// What became of a call written through the API.
 #[derive(Clone, Debug, PartialEq, Eq)]

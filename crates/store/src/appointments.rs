@@ -106,6 +106,12 @@ pub(crate) async fn of_call(tx: &mut Tx<'_>, org: OrgId, call: CallId) -> Result
     tx.query(&sql, params![call, org], |row| Ok((row.get()?, read(row)?))).await
 }
 
+/// The appointments with a booking's id.
+pub(crate) async fn by_external_id(tx: &mut Tx<'_>, org: OrgId, id: &str) -> Result<Vec<Appointment>> {
+    let sql = format!("SELECT {COLUMNS} FROM appointments WHERE org_id = ?1 AND external_id = ?2 LIMIT 10");
+    tx.query(&sql, params![org, id], read).await
+}
+
 /// Stores a new appointment, which the use of a tool may have made.
 pub(crate) async fn insert(
     tx: &mut Tx<'_>,

@@ -10,6 +10,7 @@ mod answers;
 mod appointments;
 mod assistants;
 mod blocked_numbers;
+mod booking_changes;
 mod calls;
 mod circuit;
 mod claims;
@@ -75,7 +76,7 @@ use model::{Clock, IdGen, OrgId, RecordingLinks, SourceId};
 use tokio::sync::Notify;
 
 pub use crate::{
-    accept::{Decision, OrgSettings, Rules, Screening, Situation, Written},
+    accept::{BookingChanges, Decision, OrgSettings, Rules, Screening, Situation, Written},
     admin::Organization,
     answers::{AnswerSummary, AnsweredBy, KeptAnswer},
     appointments::{AppointmentChange, ListAppointments},

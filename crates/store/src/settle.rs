@@ -7,8 +7,8 @@ use model::{
 
 use crate::{
     Result, Screening,
-    accept::{Context, Decision, OrgSettings, Origin, Situation, guarded},
-    appointments, assistants, blocked_numbers,
+    accept::{BookingChanges, Context, Decision, OrgSettings, Origin, Situation, guarded},
+    appointments, assistants, blocked_numbers, booking_changes,
     calls::{self, Beside, Stored},
     contacts, events, leads,
     provenance::{Made, Rule},
@@ -50,6 +50,7 @@ pub(crate) async fn settle(
     {
         contacts::correct_last_call(tx, org, (id, began)).await?;
     }
+    booking_changes::note(tx, context, (decision.call.id, origin.message), &decision.changes).await?;
     let caller = Caller::of(&decision.call);
     events::insert_all(tx, context, decision.events, stamps).await?;
     Ok(caller)
@@ -123,6 +124,10 @@ async fn look_around<'a>(
     let may_have_some = used_tools && before.is_some();
     let appointments =
         if may_have_some { appointments::of_call(tx, org, call.id).await? } else { Vec::new() };
+    let changes = match used_tools {
+        true => booking_changes::look_up(tx, context, before.map(|before| before.id), &call).await?,
+        false => BookingChanges::default(),
+    };
     let settings = if used_tools { settings_of(tx, org).await? } else { OrgSettings::default() };
     Ok(Situation {
         contact_is_deleted: contact.is_none() && phone.is_some() && keeps_number,
@@ -137,6 +142,7 @@ async fn look_around<'a>(
         contact,
         lead,
         appointments,
+        changes,
         org: settings,
         completion_wait: context.rules.completion_wait,
         links: context.links.as_deref(),
@@ -219,7 +225,13 @@ impl Before {
         Self {
             contact: situation.contact.as_ref().map(|contact| contact.id),
             lead: situation.lead.as_ref().map(|lead| lead.id),
-            appointments: situation.appointments.iter().map(|(_, appointment)| appointment.id).collect(),
+            appointments: situation
+                .appointments
+                .iter()
+                .map(|(_, appointment)| appointment)
+                .chain(&situation.changes.targets)
+                .map(|appointment| appointment.id)
+                .collect(),
         }
     }
 }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use model::{
-    Appointment, AssistantId, CallState, Change, Contact, IdGen, Lead, Platform, RecordingLinks, Time,
+    Appointment, AppointmentId, AssistantId, CallState, Change, Contact, IdGen, Lead, Platform,
+    RecordingLinks, Time,
 };
 
 use crate::{Error, NewEvent, Recordings, Result};
@@ -18,6 +19,8 @@ pub struct Rules {
     pub merge: fn(&mut CallState, &Change) -> bool,
     /// Decides what follows from a call as it stands.
     pub decide: fn(Situation<'_>) -> Decision,
+    /// The ids of bookings that a call's tools meant to change.
+    pub changed_bookings: fn(&CallState) -> Vec<String>,
     /// How long `call.completed` waits for a better message that the platform announced.
     pub completion_wait: Duration,
     /// Whether the recordings that messages tell of are fetched.
@@ -48,6 +51,8 @@ pub struct Situation<'a> {
     pub lead_is_deleted: bool,
     /// The appointments that the call made before, each with the use of the tool that made it.
     pub appointments: Vec<(String, Appointment)>,
+    /// What its tools may change, and changed before.
+    pub changes: BookingChanges,
     /// What the organization set; not looked up for a call without a use of a tool.
     pub org: OrgSettings,
     /// Whether anybody may ask for opt-in events. Where not, they need not be decided.
@@ -82,6 +87,15 @@ pub struct OrgSettings {
     pub country: Option<String>,
 }
 
+/// What a call's tools may change of appointments that are there.
+#[derive(Clone, Debug, Default)]
+pub struct BookingChanges {
+    /// The appointments, of whichever call, that have one of the ids.
+    pub targets: Vec<Appointment>,
+    /// The uses of tools that have changed one already.
+    pub made: Vec<String>,
+}
+
 /// What follows from a call. Stamps in the records are the store's to give; what stands in them is not looked at.
 pub struct Decision {
     /// The call, with what the decision noted in it.
@@ -92,6 +106,8 @@ pub struct Decision {
     pub lead: Option<Lead>,
     /// The appointments to write, likewise.
     pub appointments: Vec<(String, Appointment)>,
+    /// The uses of tools that changed an appointment, and which.
+    pub changes: Vec<(String, AppointmentId)>,
     /// The events to tell.
     pub events: Vec<NewEvent>,
 }

@@ -5,6 +5,7 @@
 mod answers;
 mod audio;
 mod blocked_numbers;
+mod booking_changes;
 mod bucket;
 mod calls;
 mod circuit;

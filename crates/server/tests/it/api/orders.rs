@@ -126,14 +126,14 @@ pub(super) fn permutations<T: Copy>(messages: &[T]) -> Vec<Vec<T>> {
 }
 
 /// The messages about one call of a platform's.
-struct Told<'a> {
+pub(super) struct Told<'a> {
     platform: Platform,
     settings: Value,
     messages: Vec<&'a str>,
 }
 
 impl<'a> Told<'a> {
-    fn by(platform: Platform, messages: &[&'a str]) -> Self {
+    pub(super) fn by(platform: Platform, messages: &[&'a str]) -> Self {
         Self { platform, settings: Value::Null, messages: messages.to_vec() }
     }
 
@@ -189,7 +189,7 @@ impl<'a> Told<'a> {
     }
 
     /// That all orders come to the same, on both databases.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         on_both_with(Setup::unhurried(), async |app| {
             let in_order: Vec<_> =
                 (0..self.messages.len()).map(|message| (message, Duration::from_secs(1))).collect();

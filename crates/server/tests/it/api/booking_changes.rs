@@ -1,0 +1,197 @@
+//! Tools that move an appointment or call it off change the one that they mean, once, and make no other.
+
+use insta::assert_snapshot;
+use model::{EventFilter, Platform};
+use serde_json::{Value, json};
+use store::NewEndpoint;
+
+use super::orders::Told;
+use crate::support::{Client, Org, Receiver, Setup, Signing, TestApp, on_both_with, report};
+
+/// The use of a tool: its name, what it was asked and what it answered.
+type Use = (&'static str, Value, Value);
+
+/// A report of Vapi's on a call in which these tools were used.
+fn call(id: &str, uses: &[Use]) -> String {
+    let turns = uses.iter().enumerate().flat_map(|(number, (name, asked, answered))| {
+        let (id, second) = (format!("t{number}"), 5 * number);
+        let function = json!({"name": name, "arguments": asked.to_string()});
+        [
+            json!({"role": "tool_calls", "secondsFromStart": second, "toolCalls": [{"id": id, "function": function}]}),
+            json!({"role": "tool_call_result", "toolCallId": id, "name": name, "secondsFromStart": second + 1,
+                "result": answered}),
+        ]
+    });
+    let turns: Vec<Value> = turns.collect();
+    // The longer conversation is the later word.
+    let later = 1_771_966_800_000_i64 + i64::try_from(uses.len()).expect("a few");
+    let rest = json!({"timestamp": later, "artifact": {"messages": turns}});
+    report(id, json!("+14155550142"), rest)
+}
+
+fn books(id: &str) -> Use {
+    let asked = json!({"name": "Ada Reyes", "start": "2026-03-04T10:00:00Z", "durationMinutes": 30});
+    ("book_appointment", asked, json!({"success": true, "booking_id": id}))
+}
+
+fn moves(id: &str) -> Use {
+    let asked =
+        json!({"booking_id": id, "old_start": "2026-03-04T10:00:00Z", "new_start": "2026-03-05T15:00:00Z"});
+    ("reschedule_appointment", asked, json!({"success": true}))
+}
+
+fn calls_off(id: &str) -> Use {
+    ("cancel_booking", json!({ "bookingUid": id }), json!({"status": "cancelled"}))
+}
+
+/// An organization whose receiver is told everything, and a source of Vapi's.
+async fn everything(app: &TestApp, receiver: &Receiver) -> (Org, Signing) {
+    let org = app.org("Harbor Plumbing").await;
+    let url = receiver.url("/");
+    org.endpoint_with(NewEndpoint { url, events: EventFilter::Everything, secret: None, source: None }).await;
+    let source = org.source(Platform::Vapi).await;
+    (org, source)
+}
+
+/// The appointments, the last that was made first.
+async fn shown(client: &Client<'_>) -> String {
+    let list = client.data("/v1/appointments").await;
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let line = |one: &Value| {
+        let fields = ["status", "starts_at", "ends_at", "external_id", "attendee_name"];
+        fields.map(|name| text(&one[name])).join(" ")
+    };
+    list.as_array().expect("a list").iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What was told of appointments since the last look.
+fn told(receiver: &Receiver) -> String {
+    let mut events = receiver.take_events();
+    events.retain(|event| event.starts_with("appointment."));
+    events.join(" ")
+}
+
+#[test]
+fn what_a_call_books_moves_and_calls_off_comes_to_the_same_in_any_order() {
+    let uses = [books("bk_1"), moves("bk_1"), calls_off("bk_1")];
+    let messages = [call("c", &uses[..1]), call("c", &uses[..2]), call("c", &uses)];
+    let messages: Vec<_> = messages.iter().map(String::as_str).collect();
+    Told::by(Platform::Vapi, &messages[..2]).check();
+    Told::by(Platform::Vapi, &messages).check();
+}
+
+#[test]
+fn a_later_call_changes_the_appointment_of_an_earlier_one() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let receiver = Receiver::start().await;
+        let (org, source) = everything(app, &receiver).await;
+        let client = app.key(&org);
+        source.accept(app, &call("first", &[books("bk_1"), books("bk_2")])).await;
+        app.settle().await;
+        assert_snapshot!(shown(&client).await, @"
+        booked 2026-03-04T10:00:00.000Z 2026-03-04T10:30:00.000Z bk_2 Ada Reyes
+        booked 2026-03-04T10:00:00.000Z 2026-03-04T10:30:00.000Z bk_1 Ada Reyes
+        ");
+        assert_eq!(told(&receiver), "appointment.booked appointment.booked");
+        // Some calendars answer with another booking.
+        let (name, asked, _) = moves("bk_1");
+        let other = (name, asked, json!({"data": {"uid": "bk_3", "status": "accepted"}}));
+        source.accept(app, &call("second", &[other])).await;
+        app.settle().await;
+        assert_snapshot!(shown(&client).await, @"
+        booked 2026-03-04T10:00:00.000Z 2026-03-04T10:30:00.000Z bk_2 Ada Reyes
+        rescheduled 2026-03-05T15:00:00.000Z 2026-03-05T15:30:00.000Z bk_3 Ada Reyes
+        ");
+        assert_eq!(told(&receiver), "appointment.updated");
+        source.accept(app, &call("third", &[calls_off("bk_3")])).await;
+        app.settle().await;
+        assert_snapshot!(shown(&client).await, @"
+        booked 2026-03-04T10:00:00.000Z 2026-03-04T10:30:00.000Z bk_2 Ada Reyes
+        cancelled 2026-03-05T15:00:00.000Z 2026-03-05T15:30:00.000Z bk_3 Ada Reyes
+        ");
+        assert_eq!(told(&receiver), "appointment.cancelled");
+    });
+}
+
+#[test]
+fn a_use_of_a_tool_changes_an_appointment_once_whatever_people_write_since() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let receiver = Receiver::start().await;
+        let (org, source) = everything(app, &receiver).await;
+        let client = app.key(&org);
+        source.accept(app, &call("first", &[books("bk_1")])).await;
+        source.accept(app, &call("second", &[calls_off("bk_1")])).await;
+        let id = client.data("/v1/appointments").await[0]["id"].as_str().expect("an id").to_owned();
+        client.changed(&format!("/v1/appointments/{id}"), json!({"status": "booked"})).await;
+        app.settle().await;
+        told(&receiver);
+        // The same, and a better word on the same call.
+        for minutes in [1, 60 * 25] {
+            app.tick(std::time::Duration::from_secs(60 * minutes)).await;
+            let again = call("second", &[calls_off("bk_1")])
+                .replace("The boiler leaks.", &format!("After {minutes}."));
+            source.accept(app, &again.replace("1771966800001", &format!("17719668{minutes:05}"))).await;
+        }
+        app.settle().await;
+        assert_snapshot!(shown(&client).await, @"booked 2026-03-04T10:00:00.000Z 2026-03-04T10:30:00.000Z bk_1 Ada Reyes");
+        assert_eq!(told(&receiver), "");
+    });
+}
+
+#[test]
+fn what_means_no_appointment_or_did_not_work_changes_none() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let receiver = Receiver::start().await;
+        let (org, source) = everything(app, &receiver).await;
+        let (theirs, others) = everything(app, &Receiver::start().await).await;
+        others.accept(app, &call("theirs", &[books("bk_9")])).await;
+        source.accept(app, &call("first", &[books("bk_1"), books("bk_2"), books("bk_2")])).await;
+        app.settle().await;
+        told(&receiver);
+        let client = app.key(&org);
+        let before = client.data("/v1/appointments").await;
+        let (cancel, asked, _) = calls_off("bk_1");
+        for (number, used) in [
+            (cancel, asked.clone(), json!({"success": false})),
+            (cancel, asked.clone(), json!("It could not be cancelled.")),
+            (cancel, asked, json!({"booking_id": "bk_1"})),
+            (cancel, json!({}), json!({"success": true})),
+            calls_off("bk_2"),
+            calls_off("bk_7"),
+            calls_off("bk_9"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            source.accept(app, &call(&format!("later {number}"), &[used])).await;
+        }
+        app.settle().await;
+        assert_eq!(client.data("/v1/appointments").await, before);
+        assert_eq!(told(&receiver), "");
+        assert_eq!(client.data("/v1/appointments?status=cancelled").await, json!([]));
+        assert_eq!(
+            app.key(&theirs).data("/v1/appointments").await[0]["status"],
+            "booked",
+            "another organization's"
+        );
+        let call = client.data("/v1/calls").await[0]["id"].as_str().expect("an id").to_owned();
+        let tool = client.data(&format!("/v1/calls/{call}")).await["messages"][0]["tool"].take();
+        assert_eq!(
+            (&tool["name"], &tool["arguments"]),
+            (&json!("cancel_booking"), &json!({"bookingUid": "bk_9"}))
+        );
+    });
+}
+
+#[test]
+fn where_an_appointment_is_moved_to_is_unknown_rather_than_what_it_was() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let (org, source) = everything(app, &Receiver::start().await).await;
+        let client = app.key(&org);
+        source.accept(app, &call("first", &[books("bk_1")])).await;
+        let asked = json!({"appointment_id": "bk_1", "new_time": "tomorrow at two"});
+        let used = ("rescheduleAppointment", asked, json!("The appointment was rescheduled."));
+        source.accept(app, &call("second", &[used])).await;
+        assert_snapshot!(shown(&client).await, @"rescheduled - - bk_1 Ada Reyes");
+    });
+}

@@ -1,0 +1,12 @@
+-- The uses of tools that moved an appointment or called it off, so that none does so twice.
+CREATE TABLE appointment_changes (
+    call_id UUID NOT NULL,
+    tool_call_id TEXT NOT NULL,
+    org_id UUID NOT NULL REFERENCES organizations (id),
+    appointment_id UUID NOT NULL,
+    -- The message that told of it.
+    message_id UUID,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (call_id, tool_call_id)
+);
+CREATE INDEX appointments_by_external_id ON appointments (org_id, external_id) WHERE external_id IS NOT NULL;
