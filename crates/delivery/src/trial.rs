@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use model::{Clock, EndpointId, EventType, IdGen, OrgId, Time, sample};
+use model::{Clock, DeliveryId, EndpointId, EventId, EventType, IdGen, OrgId, Time, sample};
 use store::{
     Endpoint,
     outbox::{Delivery, Destination},
@@ -51,6 +51,18 @@ impl NewTrial {
     }
 }
 
+/// An event that is sent.
+pub struct Happened {
+    /// Its id, and that of what is sent.
+    pub id: EventId,
+    /// Its name.
+    pub event: String,
+    /// When it happened.
+    pub at: Time,
+    /// Its `data`, as JSON.
+    pub data: String,
+}
+
 /// A trial as it was sent and answered.
 pub struct Trial {
     /// The headers that were sent, in their order.
@@ -86,9 +98,20 @@ impl Trials {
 
     /// Sends a sample and waits for the answer, as long as webhooks do.
     pub async fn send(&self, new: NewTrial) -> Result<Trial, TargetError> {
+        let happened = Happened {
+            id: self.ids.id(),
+            event: new.event.as_str().to_owned(),
+            at: self.clock.now(),
+            data: sample::data(new.event).to_string(),
+        };
+        self.tell(new, happened).await
+    }
+
+    /// Sends an event that did happen, under its own id, and waits for the answer likewise.
+    pub async fn tell(&self, new: NewTrial, happened: Happened) -> Result<Trial, TargetError> {
         let target = Target::parse(&new.url, &self.allow)?;
         let started_at = self.clock.now();
-        let request = Request::of(&self.delivery(new, started_at), started_at);
+        let request = Request::of(&delivery(new, happened), started_at);
         let (headers, body) = (request.header_map(), request.body.clone());
         let outcome = self.client.post(&target, headers, body).await;
         Ok(Trial {
@@ -103,33 +126,33 @@ impl Trials {
             response_body: outcome.response_body,
         })
     }
+}
 
-    /// A delivery as the worker has them, of an event that did not happen.
-    fn delivery(&self, new: NewTrial, at: Time) -> Delivery {
-        let (previous_secret, previous_secret_until) = new.previous_secret.unzip();
-        let destination = Destination {
-            id: EndpointId::new(uuid::Uuid::nil()),
-            url: new.url,
-            secret: new.secret,
-            previous_secret,
-            previous_secret_until,
-            source: None,
-        };
-        Delivery {
-            id: self.ids.id(),
-            org: new.org,
-            endpoint: Arc::new(destination),
-            event_id: self.ids.id(),
-            event: new.event.as_str().to_owned(),
-            at,
-            data: sample::data(new.event).to_string().into(),
-            attempts: 0,
-            manual_attempt: None,
-            message: None,
-            recover_attempt: None,
-            off_schedule: 0,
-            is_probe: false,
-            is_failing: false,
-        }
+/// A delivery as the worker has them, that nobody owes.
+fn delivery(new: NewTrial, happened: Happened) -> Delivery {
+    let (previous_secret, previous_secret_until) = new.previous_secret.unzip();
+    let destination = Destination {
+        id: EndpointId::new(uuid::Uuid::nil()),
+        url: new.url,
+        secret: new.secret,
+        previous_secret,
+        previous_secret_until,
+        source: None,
+    };
+    Delivery {
+        id: DeliveryId::new(happened.id.uuid()),
+        org: new.org,
+        endpoint: Arc::new(destination),
+        event_id: happened.id,
+        event: happened.event,
+        at: happened.at,
+        data: happened.data.into(),
+        attempts: 0,
+        manual_attempt: None,
+        message: None,
+        recover_attempt: None,
+        off_schedule: 0,
+        is_probe: false,
+        is_failing: false,
     }
 }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use model::{Clock, EndpointId, IdGen};
 use store::{
     Attempt, Concluded, NextStep, Store, Turn,
-    outbox::{Attached, Delivery, Leased},
+    outbox::{Attached, Delivery, Leased, Slot},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -122,7 +122,7 @@ impl Worker {
         self.inner.slots.close();
         self.handed_over.close();
         while let Some(leased) = self.handed_over.recv().await {
-            self.inner.give_back(&leased.delivery).await;
+            self.inner.give_back(&leased.delivery, leased.slot).await;
         }
         while tries.join_next().await.is_some() {}
     }
@@ -172,16 +172,19 @@ impl Inner {
         let slots = self.slots.clone();
         let until = now + self.options.lease;
         let room = move |endpoint| slots.room(endpoint);
-        let (claimed, crowded) = self.store.claim_deliveries(self.owner, until, room).await?;
+        let (claimed, mut crowded) = self.store.claim_deliveries(self.owner, until, room).await?;
+        for delivery in claimed {
+            let endpoint = delivery.endpoint.id;
+            if let Some(slot) = self.slots.reserve(endpoint) {
+                self.start(Leased { delivery, until, slot }, tries);
+            } else {
+                // New deliveries were quicker to the last slots, or the endpoint is to be sent fewer at once.
+                self.store.give_back(delivery.id, self.owner).await?;
+                crowded.push(endpoint);
+            }
+        }
         if !crowded.is_empty() {
             self.store.outbox().set_backlog(true);
-        }
-        for delivery in claimed {
-            match self.slots.reserve(delivery.endpoint.id) {
-                Some(slot) => self.start(Leased { delivery, until, slot }, tries),
-                // New deliveries were quicker to the last slots.
-                None => self.store.give_back(delivery.id, self.owner).await?,
-            }
         }
         let next = self.store.next_delivery_due().await?.unwrap_or(latest).min(latest);
         if next > now {
@@ -220,7 +223,7 @@ impl Inner {
         let waits =
             self.slots.openings(endpoint) != openings && !delivery.is_probe && !delivery.is_asked_for();
         if under_way.is_none() || is_late || waits {
-            return self.give_back(&delivery).await;
+            return self.give_back(&delivery, slot).await;
         }
         delivery.is_failing |= self.slots.is_failing(endpoint);
         let (record, next) = attempt(&delivery, &means).await;
@@ -236,10 +239,12 @@ impl Inner {
         }
     }
 
-    async fn give_back(&self, delivery: &Delivery) {
+    /// Gives a delivery back, and then its place to whichever comes next.
+    async fn give_back(&self, delivery: &Delivery, slot: Slot) {
         if let Err(error) = self.store.give_back(delivery.id, self.owner).await {
             tracing::error!(%error, "a delivery could not be given back; it is tried when its lease runs out");
         }
+        drop(slot);
         self.store.outbox().wake();
     }
 

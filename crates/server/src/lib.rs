@@ -52,6 +52,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Webhook(command) => admin::webhook(&config, world, shown, command).await,
             Command::Deliveries(command) => admin::deliveries(&config, world, shown, command).await,
             Command::Trigger(options) => admin::trigger(&config, world, shown, options).await,
+            Command::Listen(options) => admin::listen(&config, world, shown, options).await,
             Command::Signature(command) => admin::signature(&world, shown, command),
             Command::Recordings(command) => admin::recordings(&config, world, shown, command).await,
             Command::Contact(command) => admin::contact(&config, world, shown, command).await,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::span::Span;
 
@@ -200,6 +200,29 @@ pub enum SignatureCommand {
         #[arg(long = "header", short = 'H', value_name = "HEADER", value_parser = header, required = true)]
         headers: Vec<(String, String)>,
     },
+}
+
+/// Options of `listen`.
+#[derive(Args)]
+pub struct ListenOptions {
+    /// The organization's id
+    #[arg(long)]
+    pub org: model::OrgId,
+    /// Where each event is posted, such as http://localhost:3000/hook
+    #[arg(long, value_name = "URL")]
+    pub forward_to: String,
+    /// Only these events, separated by commas [default: every one that is told]
+    #[arg(long)]
+    pub events: Option<String>,
+    /// Also what was told after this, such as 2026-02-24T21:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<model::Time>,
+    /// Sign as this endpoint does; without, a secret is made up
+    #[arg(long, value_name = "ID")]
+    pub webhook: Option<model::EndpointId>,
+    /// Stop after so many
+    #[arg(long, value_name = "NUMBER")]
+    pub count: Option<u64>,
 }
 
 pub(super) fn event(word: &str) -> Result<model::EventType, String> {

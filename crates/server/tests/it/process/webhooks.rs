@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    receiver::{Hook, Reply},
+    receiver::{Hook, Receiver, Reply},
     scene::{Scene, text},
     server::{Kind, PATIENCE, Ran, until},
 };
@@ -213,4 +213,38 @@ async fn what_is_signed_by_hand_is_verified_and_what_is_wrong_is_named() {
     let bare = ["signature", "verify", "--header", "webhook-id: one"];
     home.run(&[&bare[..], &files("body")].concat()).assert_refused(&["neither"]);
     home.run(&[&["signature", "sign"], &files("secret")[..]].concat()).assert_refused(&["--id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_posted_to_who_listens_signed_as_the_endpoint_signs() {
+    let scene = Scene::set(Kind::Sqlite, |_| Reply::with(200)).await;
+    let (id, secret) = endpoint(&scene);
+    let server = scene.serve(&[]).await;
+    assert_eq!(scene.post_call(&server, "first").await.expect("an answer"), 200);
+    let sent = until("all is sent", PATIENCE, async || {
+        let all = scene.deliveries();
+        let is_sent = !all.is_empty() && all.iter().all(|delivery| delivery["state"] == "delivered");
+        is_sent.then_some(all.len())
+    })
+    .await;
+    let workshop = Receiver::start(|number| Reply::with(if number == 0 { 500 } else { 204 })).await;
+    let listen = ["listen", "--org", &scene.org, "--forward-to", &workshop.url(), "--json", "--count"];
+    let since = ["2", "--since", "2026-01-01T00:00:00Z", "--webhook", &id];
+    let ran = scene.home.run(&[&listen[..], &since].concat());
+    assert!(ran.status.success(), "{ran:?}");
+    let told: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let statuses: Vec<_> = told.iter().map(|line| (&line["status"], line["error"].is_null())).collect();
+    assert_eq!(statuses, [(&json!(500), false), (&json!(204), true)]);
+    let hooks = workshop.hooks();
+    assert_eq!(told[1]["event"], hooks[1].json()["event"]);
+    assert!(verify(&scene, &hooks[1], &secret).status.success());
+    assert_eq!(scene.receiver.count(), sent, "the endpoint was sent nothing more");
+
+    let only = ["1", "--since", "2026-01-01T00:00:00Z", "--events", "lead.created"];
+    let ran = scene.home.run(&[&listen[..], &only].concat());
+    assert!(ran.stderr.contains("whsec_"), "a secret is made up: {}", ran.stderr);
+    assert_eq!(workshop.hooks()[2].json()["event"], "lead.created");
+    for (wrong, words) in [("ftp://x", "--forward-to"), ("nonsense", "--forward-to")] {
+        scene.home.run(&["listen", "--org", &scene.org, "--forward-to", wrong]).assert_refused(&[words]);
+    }
 }
