@@ -166,6 +166,8 @@ pub enum Resent {
     UnderWay,
     /// Its endpoint was deleted.
     NoEndpoint,
+    /// It tells of a person who was erased.
+    Erased,
 }
 
 /// How much of a forwarded message's body is shown with its delivery; the whole is with the source's events.
@@ -327,6 +329,9 @@ impl OrgStore {
                     if has_no_endpoint(tx, org, delivery.endpoint).await? {
                         return Ok(Some(Resent::NoEndpoint));
                     }
+                    if is_erased(tx, org, delivery.event_id).await? {
+                        return Ok(Some(Resent::Erased));
+                    }
                     if !make_due(tx, org, id, now).await? {
                         return Ok(Some(Resent::UnderWay));
                     }
@@ -356,6 +361,11 @@ async fn summary_of(tx: &mut Tx<'_>, org: OrgId, id: DeliveryId) -> Result<Optio
 async fn has_no_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<bool> {
     let sql = "SELECT 1 FROM endpoints WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
     Ok(tx.first(sql, params![endpoint, org], |_| Ok(())).await?.is_none())
+}
+
+async fn is_erased(tx: &mut Tx<'_>, org: OrgId, event: EventId) -> Result<bool> {
+    let sql = "SELECT 1 FROM events WHERE id = ?1 AND org_id = ?2 AND erasure_id IS NOT NULL";
+    Ok(tx.first(sql, params![event, org], |_| Ok(())).await?.is_some())
 }
 
 /// Makes a delivery due unless it is already, and wakes the worker. The try that follows says that a person asked

@@ -210,7 +210,7 @@ async fn count(tx: &mut Tx<'_>, org: OrgId, new: &NewRecovery) -> Result<i64> {
     for state in NewRecovery::STATES.into_iter().filter(|state| new.states.contains(state)) {
         let sql = format!(
             "SELECT count(*) FROM deliveries WHERE org_id = ?1 AND {FAILED} AND created_at > ?2 AND created_at <= ?3 \
-                 AND endpoint_id = ?4 AND state = ?5"
+                 AND endpoint_id = ?4 AND state = ?5 AND {IS_KEPT}"
         );
         let values = params![org, since, until, new.endpoint, state.as_str()];
         count += tx.first(&sql, values, |row| row.get::<i64>()).await?.unwrap_or(0);
@@ -237,8 +237,7 @@ async fn advance(tx: &mut Tx<'_>, mut recovery: Recovery, now: Time) -> Result<R
         }
         recovery.reached = at;
         if endpoint == recovery.endpoint && recovery.states.contains(&state) {
-            make_due(tx, id, now).await?;
-            recovery.done += 1;
+            recovery.done += make_due(tx, id, now).await?;
             left -= 1;
         }
     }
@@ -249,11 +248,18 @@ async fn advance(tx: &mut Tx<'_>, mut recovery: Recovery, now: Time) -> Result<R
     Ok(recovery)
 }
 
-/// As if it had been due since it was made, so that the oldest is sent first; and its schedule begins anew.
-async fn make_due(tx: &mut Tx<'_>, id: DeliveryId, now: Time) -> Result<()> {
-    let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                   due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END, off_schedule = attempts, \
-                   recover_attempt = attempts + 1, updated_at = ?2 \
-               WHERE id = ?1 AND state IN ('exhausted', 'cancelled')";
-    tx.execute(sql, params![id, now]).await.map(drop)
+/// What tells of a person who was erased is told no more.
+const IS_KEPT: &str =
+    "NOT EXISTS (SELECT 1 FROM events e WHERE e.id = deliveries.event_id AND e.erasure_id IS NOT NULL)";
+
+/// As if it had been due since it was made, so that the oldest is sent first; and its schedule begins anew. Returns how
+/// many are due by it: one, or none.
+async fn make_due(tx: &mut Tx<'_>, id: DeliveryId, now: Time) -> Result<i64> {
+    let sql = format!(
+        "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
+             due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END, off_schedule = attempts, \
+             recover_attempt = attempts + 1, updated_at = ?2 \
+         WHERE id = ?1 AND state IN ('exhausted', 'cancelled') AND {IS_KEPT}"
+    );
+    Ok(i64::try_from(tx.execute(&sql, params![id, now]).await?).unwrap_or(i64::MAX))
 }

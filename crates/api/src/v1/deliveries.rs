@@ -301,7 +301,7 @@ pub(crate) async fn get_delivery(
 ///
 /// Makes one try at once, with the same body and `delivery_id`, whatever became of the delivery before. Where that
 /// fails, it is tried again as the schedule has it, if the schedule has more. 409 where it is under way or about to be,
-/// and where its endpoint was deleted.
+/// where its endpoint was deleted, and where the person that it tells of was erased.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/resend", tag = "Webhooks",
     params(("id" = String, Path, description = "The delivery's id.", format = Uuid),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
@@ -334,6 +334,10 @@ pub(crate) async fn resend_delivery(
         }
         Resent::NoEndpoint => {
             let message = "The endpoint of this delivery was deleted: there is nowhere to send it to";
+            Err(ApiError::new(Code::Conflict, message))
+        }
+        Resent::Erased => {
+            let message = "The person that this delivery tells of was erased: it is told no more";
             Err(ApiError::new(Code::Conflict, message))
         }
     }

@@ -183,5 +183,6 @@ pub(crate) async fn resend_delivery(person: Person, ids: PathIds) -> Result<Resp
         Some(Resent::NoEndpoint) => {
             Err(conflict("Its endpoint was deleted: there is nowhere to send it to."))
         }
+        Some(Resent::Erased) => Err(conflict("The person that it tells of was erased: it is told no more.")),
     }
 }

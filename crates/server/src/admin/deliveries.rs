@@ -127,6 +127,7 @@ async fn resend_delivery(store: &Store, shown: Shown, id: DeliveryId) -> anyhow:
         Some(Resent::Done(_)) => {}
         Some(Resent::UnderWay) => bail!("delivery {id} is being sent, or is about to be"),
         Some(Resent::NoEndpoint) => bail!("the endpoint of delivery {id} was deleted"),
+        Some(Resent::Erased) => bail!("the person that delivery {id} tells of was erased"),
         None => bail!(no_delivery(id)),
     }
     let text = format!("Delivery {id} is due now; a running server sends it within 15 s");

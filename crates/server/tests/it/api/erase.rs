@@ -241,6 +241,18 @@ fn webhooks_that_wait_are_cancelled_and_show_why() {
         }
         app.tick(Duration::from_secs(7200)).await;
         assert_eq!(receiver.take().len(), 0);
+
+        // Nor are they sent again, one by one or all together.
+        let one = client.data("/v1/deliveries").await[0].clone();
+        let resend = format!("/v1/deliveries/{}/resend", one["id"].as_str().expect("an id"));
+        let refused = client.post(&resend, &json!({})).await;
+        assert_eq!((refused.code().as_str(), refused.error().contains("erased")), ("conflict", true));
+        let webhook = format!("/v1/webhooks/{}", one["webhook_id"].as_str().expect("an id"));
+        assert_eq!(client.data(&format!("{webhook}/recoverable?state=cancelled")).await["count"], 0);
+        let recovery = client.made(&format!("{webhook}/recover"), json!({"states": ["cancelled"]})).await;
+        assert_eq!((&recovery["state"], &recovery["done"]), (&json!("done"), &json!(0)));
+        app.settle().await;
+        assert_eq!(receiver.take().len(), 0);
     });
 }
 
