@@ -16,6 +16,9 @@ use crate::{
     sign,
 };
 
+/// When a delivery is tried again that failed by our own fault: it uses up no step of its schedule.
+const AGAIN: Duration = Duration::from_secs(60);
+
 /// `User-Agent` of every webhook.
 pub const USER_AGENT: &str = "InboundFlow-Webhook/1.0";
 
@@ -117,7 +120,7 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
             tracing::error!(%error, delivery = %delivery.id, "the message of delivery {} can't be read", delivery.id);
             record.error = Some("the message could not be read from the database".into());
             record.is_our_fault = true;
-            return (record, retry(delivery, None, means));
+            return (record, NextStep::RetryAt(means.clock.now() + AGAIN));
         }
     };
     // Checked again at every try: the operator may have narrowed the allow-list since the endpoint was saved.
@@ -129,10 +132,14 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         }
     };
     let outcome = means.client.post(&target, request.header_map(), request.body).await;
-    record.asked_to_wait = asked_to_wait(&outcome, means.clock.now());
-    let next = next_step(delivery, &outcome, record.asked_to_wait, means);
-    record.duration_ms = i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX);
     record.is_our_fault = means.network.is_down(target.host(), Way::of(&outcome), means.clock.now());
+    record.asked_to_wait = asked_to_wait(&outcome, means.clock.now());
+    let next = if record.is_our_fault {
+        NextStep::RetryAt(means.clock.now() + AGAIN)
+    } else {
+        next_step(delivery, &outcome, record.asked_to_wait, means)
+    };
+    record.duration_ms = i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX);
     record.address = outcome.address.map(|address| address.to_string());
     record.error = error_words(&outcome);
     record.status = outcome.status;

@@ -1,5 +1,4 @@
-//! Whether it is our own network that is down: then most receivers cannot be reached at once, which says nothing of any
-//! of them.
+//! Whether it is our own network that is down: then no receiver can be reached, which says nothing of any of them.
 
 use std::{
     collections::HashMap,
@@ -9,10 +8,13 @@ use std::{
 
 use model::Time;
 
-use crate::client::{Cause, Outcome, Phase};
+use crate::{
+    client::{Cause, Outcome, Phase},
+    guard::DnsError,
+};
 
-/// How long it counts that a host was not reached, or answered.
-const LATELY: Duration = Duration::from_secs(60);
+/// How long it counts that a host was not reached, or was: longer than from one probe of an endpoint to the next.
+const LATELY: Duration = Duration::from_secs(15 * 60);
 
 /// So many hosts at least must be out of reach before it can be our network: one or two may well be down together.
 const HOSTS: usize = 3;
@@ -41,7 +43,9 @@ impl Way {
     pub(crate) fn of(outcome: &Outcome) -> Self {
         match &outcome.error {
             Some(
-                Cause::Dns(_) | Cause::Unreachable { .. } | Cause::Timeout { phase: Phase::Connect, .. },
+                Cause::Dns(DnsError::Failed { .. } | DnsError::Timeout { .. })
+                | Cause::Unreachable { .. }
+                | Cause::Timeout { phase: Phase::Connect, .. },
             ) => Self::Unreached,
             _ => Self::Reached,
         }
@@ -49,8 +53,8 @@ impl Way {
 }
 
 impl Network {
-    /// Notes a try. Returns whether it failed for a reason of ours: several hosts were out of reach lately, and fewer
-    /// were not.
+    /// Notes a try. Returns whether it failed for a reason of ours: several hosts were out of reach lately, and none was
+    /// reached.
     pub(crate) fn is_down(&self, host: &str, way: Way, now: Time) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Seen { unreached, reached } = &mut *seen;
@@ -71,7 +75,7 @@ impl Network {
                 reached.retain(is_late);
                 unreached.insert(host.to_owned(), now);
                 unreached.retain(is_late);
-                unreached.len() >= HOSTS && unreached.len() > reached.len()
+                unreached.len() >= HOSTS && reached.is_empty()
             }
         }
     }
@@ -86,16 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn our_network_is_down_when_most_of_several_hosts_are_out_of_reach() {
+    fn our_network_is_down_when_several_hosts_are_out_of_reach_and_none_is_reached() {
         let network = Network::default();
         assert!(!network.is_down("a", Unreached, at(0)) && !network.is_down("b", Unreached, at(1)));
         assert!(!network.is_down("a", Unreached, at(2)), "the same two");
         assert!(network.is_down("c", Unreached, at(3)) && network.is_down("a", Unreached, at(4)));
-        for answers in ["d", "e", "f"] {
-            assert!(!network.is_down(answers, Reached, at(5)));
-        }
-        assert!(!network.is_down("a", Unreached, at(6)), "as many are well");
-        assert!(network.is_down("d", Unreached, at(7)), "and now fewer");
+        assert!(!network.is_down("d", Reached, at(5)));
+        assert!(!network.is_down("a", Unreached, at(6)), "another is well");
+        assert!(network.is_down("d", Unreached, at(7)), "and now none");
     }
 
     #[test]
@@ -104,9 +106,9 @@ mod tests {
         for host in ["a", "b", "c"] {
             network.is_down(host, Unreached, at(0));
         }
-        assert!(network.is_down("a", Unreached, at(59)));
-        assert!(!network.is_down("a", Unreached, at(60)), "the others may be well by now");
-        assert!(!network.is_down("b", Reached, at(61)) && !network.is_down("a", Reached, at(62)));
+        assert!(network.is_down("a", Unreached, at(899)));
+        assert!(!network.is_down("a", Unreached, at(900)), "the others may be well by now");
+        assert!(!network.is_down("b", Reached, at(901)) && !network.is_down("a", Reached, at(902)));
         assert!(network.0.lock().expect("no panic").reached.is_empty(), "all is well: nothing is kept");
     }
 }

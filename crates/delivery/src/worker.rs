@@ -179,14 +179,14 @@ impl Inner {
                 self.start(Leased { delivery, until, slot }, tries);
             } else {
                 // New deliveries were quicker to the last slots, or the endpoint is to be sent fewer at once.
-                self.store.give_back(delivery.id, self.owner).await?;
+                self.store.give_back(&delivery, self.owner).await?;
                 crowded.push(endpoint);
             }
         }
         if !crowded.is_empty() {
             self.store.outbox().set_backlog(true);
         }
-        let next = self.store.next_delivery_due().await?.unwrap_or(latest).min(latest);
+        let next = self.store.next_delivery_due(now).await?.unwrap_or(latest).min(latest);
         if next > now {
             return Ok(next);
         }
@@ -241,7 +241,7 @@ impl Inner {
 
     /// Gives a delivery back, and then its place to whichever comes next.
     async fn give_back(&self, delivery: &Delivery, slot: Slot) {
-        if let Err(error) = self.store.give_back(delivery.id, self.owner).await {
+        if let Err(error) = self.store.give_back(delivery, self.owner).await {
             tracing::error!(%error, "a delivery could not be given back; it is tried when its lease runs out");
         }
         drop(slot);
@@ -255,9 +255,7 @@ impl Inner {
         for _ in 0..KEEP_TRIES {
             match self.store.conclude_attempt(delivery, self.owner, record.clone(), next).await {
                 Ok(Concluded { is_kept, turn }) => {
-                    if !record.is_our_fault {
-                        self.slots.note(delivery.endpoint.id, next, turn);
-                    }
+                    self.slots.note(delivery.endpoint.id, next, turn);
                     if is_kept {
                         log(delivery, &record, next);
                     } else {

@@ -1,5 +1,5 @@
-//! The circuit of each endpoint: after some failures in a row only a probe is sent now and then, and its first success
-//! sends all that waited. So a receiver that is down is not hammered, and one that is back is told within minutes. One
+//! The circuit of each endpoint: after some failures in a row, or where it asks to be left alone, only a probe is sent now
+//! and then, and its first success sends all that waited. So a receiver that is down is not hammered, and one that is back is told within minutes. One
 //! that is down for days is disabled.
 //!
 //! An endpoint that is well costs nothing: only failures are written down, and the first success after them.
@@ -30,6 +30,9 @@ const PROBES: [Duration; 5] = [
     Duration::from_secs(5 * 60),
     Duration::from_secs(10 * 60),
 ];
+
+/// How many retries are brought forward when a circuit closes.
+const BROUGHT_FORWARD: u32 = 1000;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -130,9 +133,9 @@ fn read_failing(row: &mut Cells<'_>) -> Result<Failing> {
 }
 
 impl Failing {
-    /// Counts for more than a delivery that a receiver cannot digest, and for an endpoint that is to be told at all.
+    /// More than a delivery that a receiver cannot digest.
     fn is_serious(&self) -> bool {
-        (self.others_failed || self.opened_at.is_some()) && self.state == EndpointState::Enabled
+        self.others_failed || self.opened_at.is_some()
     }
 
     fn event(&self, event: EventType, endpoint: EndpointId, disabled_at: Option<Time>) -> NewEvent {
@@ -161,14 +164,19 @@ pub(crate) async fn note_failure(
     let mut stamps = Stamps::take(tx, org, now).await?;
     // Who is told in this transaction is told as it stands from now on.
     tx.known.subscribers.remove(&org);
+    // What is our own fault says nothing of the endpoint: how long it fails begins anew.
+    let since = if attempt.is_our_fault { "?4, disable_at = NULL" } else { "COALESCE(failing_since, ?4)" };
     let sql = format!(
-        "UPDATE endpoints SET failures = failures + 1, failing_since = COALESCE(failing_since, ?4), \
+        "UPDATE endpoints SET failures = failures + 1, failing_since = {since}, \
              first_failed = COALESCE(first_failed, ?3), \
              others_failed = others_failed OR COALESCE(first_failed, ?3) <> ?3, last_error = ?5 \
          WHERE id = ?1 AND org_id = ?2 RETURNING {FAILING}"
     );
     let values = params![endpoint, org, delivery.id, now, &attempt.error];
     let Some(mut failing) = tx.first(&sql, values, read_failing).await? else { return Ok(None) };
+    if failing.state != EndpointState::Enabled {
+        return Ok(None);
+    }
     if failing.is_serious() && failing.disable_at.is_some_and(|at| at <= now) {
         disable(tx, teller, endpoint, &failing, &mut stamps).await?;
         return Ok(Some(Turn::Disabled));
@@ -196,7 +204,7 @@ pub(crate) async fn note_failure(
     if is_warned {
         failing.disable_at = Some(now + DISABLED_AFTER_WARNING);
     }
-    let tells = is_warned || (is_failing && failing.is_serious() && !failing.is_told);
+    let tells = is_warned || (is_failing && !failing.is_told && !attempt.is_our_fault);
     failing.is_told |= tells;
     let sql = "UPDATE endpoints SET opened_at = ?3, probe_at = ?4, probes = ?5, disable_at = ?6, is_failing_told = ?7 \
                WHERE id = ?1 AND org_id = ?2";
@@ -262,10 +270,15 @@ async fn close(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> 
                WHERE id = ?1 AND org_id = ?2";
     tx.execute(sql, params![endpoint, org]).await?;
     if failed.opened_at.is_some() {
-        // Few: none was tried while the circuit was open but probes, so these failed before or as one.
-        let sql = "UPDATE deliveries SET due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END \
-                   WHERE endpoint_id = ?1 AND due_at > ?2";
-        tx.execute(sql, params![endpoint, now]).await?;
+        // Those that failed before it opened, or as it did: a retry that comes before its time uses up no step of its
+        // schedule. The soonest, where there are more than one write should change; the others keep their time.
+        let sql = format!(
+            "UPDATE deliveries SET due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END, \
+                 off_schedule = off_schedule + 1 \
+             WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = ?1 AND due_at > ?2 \
+                          ORDER BY due_at LIMIT {BROUGHT_FORWARD})"
+        );
+        tx.execute(&sql, params![endpoint, now]).await?;
         tx.left.others = true;
     }
     Ok(Some(failed))
@@ -281,14 +294,24 @@ pub(crate) async fn take_probe(
     Ok(tx.execute(sql, params![endpoint, probe_at, until]).await? > 0)
 }
 
-/// The deliveries that a person asked to have sent now, for all that their endpoint's circuit is open: so many at most.
+/// Of the deliveries that a person asked to have sent now, for all that their endpoint's circuit is open.
+const ASKED_FOR: &str = "FROM deliveries WHERE endpoint_id = ?1 AND manual_attempt > 0 AND due_at IS NOT NULL \
+     AND manual_attempt = attempts + 1 LIMIT ?2";
+
+/// Those deliveries, so many at most, but any that another process is at.
 pub(crate) async fn asked_for(tx: &mut Tx<'_>, endpoint: EndpointId, most: usize) -> Result<Vec<DeliveryId>> {
-    let sql = "SELECT id FROM deliveries WHERE endpoint_id = ?1 AND manual_attempt > 0 \
-                   AND due_at IS NOT NULL AND manual_attempt = attempts + 1 LIMIT ?2";
-    tx.query(sql, params![endpoint, i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get()).await
+    let sql = format!("SELECT id {ASKED_FOR} {}", tx.dialect().skip_locked());
+    tx.query(&sql, params![endpoint, i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get()).await
 }
 
 /// Whether there are any.
 pub(crate) async fn is_asked_for(tx: &mut Tx<'_>, endpoint: EndpointId) -> Result<bool> {
-    Ok(!asked_for(tx, endpoint, 1).await?.is_empty())
+    let sql = format!("SELECT 1 {ASKED_FOR}");
+    Ok(tx.first(&sql, params![endpoint, 1_i64], |_| Ok(())).await?.is_some())
+}
+
+/// A probe was given back untried: the turn is the next one's.
+pub(crate) async fn return_probe(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
+    let sql = "UPDATE endpoints SET probe_at = ?3 WHERE id = ?1 AND org_id = ?2 AND opened_at IS NOT NULL";
+    tx.execute(sql, params![endpoint, org, now]).await.map(drop)
 }

@@ -67,6 +67,9 @@ impl Store {
                     let room = room(endpoint);
                     let lease = (owner, until);
                     if let Some(probe_at) = probe_at {
+                        if room == 0 && probe_at <= now {
+                            crowded.push(endpoint);
+                        }
                         claimed.extend(probe(tx, endpoint, lease, (probe_at, now), room).await?);
                         continue;
                     }
@@ -84,8 +87,7 @@ impl Store {
 
     /// When the next delivery is due, leases that run out and probes of open circuits included; at once while some are
     /// being recovered.
-    pub async fn next_delivery_due(&self) -> Result<Option<Time>> {
-        let now = self.0.clock.now();
+    pub async fn next_delivery_due(&self, now: Time) -> Result<Option<Time>> {
         self.peek(move |tx| {
             Box::pin(async move {
                 let due = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL";
@@ -121,13 +123,18 @@ impl Store {
         .await
     }
 
-    /// Gives back a delivery that was taken and not tried.
-    pub async fn give_back(&self, id: DeliveryId, owner: Uuid) -> Result<()> {
+    /// Gives back a delivery that was taken and not tried. One that was never tried is as old as it was.
+    pub async fn give_back(&self, delivery: &Delivery, owner: Uuid) -> Result<()> {
         let now = self.0.clock.now();
+        let (id, probes) = (delivery.id, delivery.is_probe.then_some((delivery.org, delivery.endpoint.id)));
         self.write_repeatable(move |tx| {
             Box::pin(async move {
+                if let Some((org, endpoint)) = probes {
+                    circuit::return_probe(tx, org, endpoint, now).await?;
+                }
                 let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                               due_at = ?3, lease_owner = NULL, lease_until = NULL \
+                               due_at = CASE WHEN attempts = 0 AND created_at < ?3 THEN created_at ELSE ?3 END, \
+                               lease_owner = NULL, lease_until = NULL \
                            WHERE id = ?1 AND lease_owner = ?2";
                 tx.execute(sql, params![id, owner, now]).await.map(drop)
             })
@@ -238,7 +245,7 @@ async fn load(
     Ok(deliveries)
 }
 
-/// Its endpoint was deleted while it was tried, and the try failed.
+/// Its endpoint was deleted: while it was tried, and the try failed, or while it was recovered.
 async fn call_off(tx: &mut Tx<'_>, id: DeliveryId, now: Time) -> Result<()> {
     let sql = "UPDATE deliveries SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = ?2 \
                WHERE id = ?1";

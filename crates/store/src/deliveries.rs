@@ -10,6 +10,7 @@ use crate::{
     circuit::{self, Turn},
     held,
     outbox::Delivery,
+    stamps::Stamps,
     tx::Tx,
     value::{Value, params},
 };
@@ -127,21 +128,23 @@ impl Store {
             let (concluding, records) = (concluding.clone(), records.clone());
             Box::pin(async move {
                 let (delivery, attempt) = &*concluding;
-                // Before the delivery: whoever changes an endpoint locks it before its deliveries too.
+                // Before the delivery: whoever changes an endpoint locks the clock, then it, then its deliveries.
                 let turn = match next {
                     NextStep::Delivered if delivery.is_failing => {
                         circuit::note_success(tx, &records.teller(), delivery).await?
                     }
-                    NextStep::RetryAt(_) | NextStep::Exhausted if !attempt.is_our_fault => {
+                    NextStep::RetryAt(_) | NextStep::Exhausted => {
                         circuit::note_failure(tx, &records.teller(), delivery, attempt).await?
                     }
-                    _ => None,
+                    NextStep::EndpointGone => {
+                        Stamps::take(tx, delivery.org, now).await?;
+                        retire_endpoint(tx, delivery.org, delivery.endpoint.id, now).await?;
+                        None
+                    }
+                    NextStep::Delivered | NextStep::CalledOff => None,
                 };
                 insert_attempt(tx, delivery.id, &delivery.endpoint.url, attempt).await?;
                 let kept = write_step(tx, delivery, owner, attempt, next, now).await?;
-                if next == NextStep::EndpointGone {
-                    retire_endpoint(tx, delivery.org, delivery.endpoint.id, now).await?;
-                }
                 Ok(Concluded { is_kept: kept, turn })
             })
         })
@@ -201,7 +204,7 @@ async fn write_step(
                    last_status = ?5, last_error = ?6, lease_owner = NULL, lease_until = NULL, updated_at = ?7 \
                WHERE id = ?1 AND (lease_owner = ?2 OR (?3 = 'delivered' AND state <> 'delivered'))";
     let status = attempt.status.map(i64::from);
-    let off_schedule = i64::from(delivery.is_probe);
+    let off_schedule = i64::from(delivery.is_probe || attempt.is_our_fault);
     let params =
         params![delivery.id, owner, state.as_str(), due_at, status, &attempt.error, now, off_schedule];
     Ok(tx.execute(sql, params).await? > 0)

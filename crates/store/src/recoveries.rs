@@ -220,6 +220,14 @@ async fn count(tx: &mut Tx<'_>, org: OrgId, new: &NewRecovery) -> Result<i64> {
 
 /// Goes on along the failed deliveries, the oldest first.
 async fn advance(tx: &mut Tx<'_>, mut recovery: Recovery, now: Time) -> Result<Recovery> {
+    // Whoever has said meanwhile that it is gone is told nothing more.
+    let is_told = state_of(tx, recovery.org, recovery.endpoint).await?;
+    if is_told.is_none_or(|state| state == EndpointState::Gone) {
+        recovery.finished_at = Some(now);
+        let sql = "UPDATE recoveries SET finished_at = ?2 WHERE id = ?1";
+        tx.execute(sql, params![recovery.id, now]).await?;
+        return Ok(recovery);
+    }
     let sql = format!(
         "SELECT id, created_at, endpoint_id, state FROM deliveries \
          WHERE org_id = ?1 AND {FAILED} AND created_at > ?2 AND created_at <= ?3 ORDER BY created_at LIMIT {LOOKED_AT}"
@@ -258,7 +266,7 @@ async fn make_due(tx: &mut Tx<'_>, id: DeliveryId, now: Time) -> Result<i64> {
     let sql = format!(
         "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
              due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END, off_schedule = attempts, \
-             recover_attempt = attempts + 1, updated_at = ?2 \
+             recover_attempt = attempts + 1, manual_attempt = NULL, updated_at = ?2 \
          WHERE id = ?1 AND state IN ('exhausted', 'cancelled') AND {IS_KEPT}"
     );
     Ok(i64::try_from(tx.execute(&sql, params![id, now]).await?).unwrap_or(i64::MAX))

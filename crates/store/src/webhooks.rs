@@ -261,7 +261,8 @@ pub(crate) async fn delete_forwards(
     source: SourceId,
     at: (Time, Stamp),
 ) -> Result<()> {
-    let sql = "SELECT id FROM endpoints WHERE source_id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
+    let sql =
+        "SELECT id FROM endpoints WHERE source_id = ?1 AND org_id = ?2 AND deleted_at IS NULL ORDER BY id";
     for forward in tx.query(sql, params![source, org], |row| row.get()).await? {
         delete(tx, org, forward, at).await?;
     }

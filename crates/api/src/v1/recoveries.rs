@@ -11,7 +11,7 @@ use crate::{
     envelope::One,
     error::{ApiError, Code},
     extract::{Json, PathId, Query, TimeParam},
-    openapi::{self, CreatedOf, OneOf},
+    openapi::{self, OneOf},
     v1::{
         idempotency::{IdempotencyKey, answered, idempotency},
         webhooks,
@@ -152,7 +152,8 @@ pub(crate) async fn count_recoverable(
 
 /// Recover failed deliveries
 ///
-/// Sends again everything that an endpoint was owed of a time and did not get, without a limit, the oldest first: each
+/// Sends again everything that an endpoint was owed of a time and did not get, without a limit, the oldest first, but
+/// what tells of a person who was erased: each
 /// with the same body and `delivery_id` as before, so a receiver that had it after all knows it again. Its schedule begins
 /// anew. While the endpoint is paused or disabled, what is recovered is held.
 ///
@@ -162,7 +163,7 @@ pub(crate) async fn count_recoverable(
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid), IdempotencyKey),
     request_body = RecoverDeliveries,
     responses(
-        (status = 201, description = "The recovery, done where there were few.", body = CreatedOf<ShownRecovery>),
+        (status = 201, description = "The recovery, done where there were few.", body = OneOf<ShownRecovery>),
         openapi::WriteErrors,
     ))]
 pub(crate) async fn recover_deliveries(

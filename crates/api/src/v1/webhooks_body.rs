@@ -204,7 +204,8 @@ impl From<EndpointState> for WebhookState {
     }
 }
 
-/// How an endpoint fails. After five failures in a row, of two deliveries at least, its circuit opens: what it is owed
+/// How an endpoint fails. After five failures in a row, of two deliveries at least, or where it asks for time by
+/// `Retry-After`, its circuit opens: what it is owed
 /// waits, and one delivery is sent now and then to see whether it is well again. Then everything is sent. An endpoint that
 /// takes nothing for five days is disabled; that is foreseen a day ahead.
 #[derive(Serialize, ToSchema)]
@@ -267,7 +268,7 @@ pub(crate) struct ShownWebhook {
     /// `X-InboundFlow-Signature`, which holds one signature, is made with it.
     #[schema(required)]
     previous_secret_until: Option<Time>,
-    /// How it fails; null where its last webhook was taken.
+    /// How it fails; null where it does not, as far as is known: it took its last webhook, or was changed since.
     #[schema(required)]
     trouble: Option<ShownTrouble>,
     created_at: Stamp,

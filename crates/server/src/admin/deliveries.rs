@@ -1,5 +1,7 @@
 //! The operator's commands on deliveries.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use model::{DeliveryId, EndpointId, OrgId, Page};
 use serde_json::{Value, json};
@@ -40,7 +42,7 @@ pub(crate) async fn deliveries(
             let mut states = vec![DeliveryState::Exhausted];
             states.extend(cancelled.then_some(DeliveryState::Cancelled));
             let new = NewRecovery { endpoint, states, since, until };
-            if preview { count(&store, shown, new).await } else { recover(&store, shown, new).await }
+            if preview { count(&store, shown, new).await } else { recover(&store, &world, shown, new).await }
         }
     }
 }
@@ -54,8 +56,11 @@ async fn count(store: &Store, shown: Shown, new: NewRecovery) -> anyhow::Result<
     Ok(())
 }
 
+/// How long another process is left to its work before it is looked at again.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// Makes all of them due, here and now: beside a server that does so too, each is made due once.
-async fn recover(store: &Store, shown: Shown, new: NewRecovery) -> anyhow::Result<()> {
+async fn recover(store: &Store, world: &World, shown: Shown, new: NewRecovery) -> anyhow::Result<()> {
     let endpoint = new.endpoint;
     let org = store.org_of_endpoint(endpoint).await?.with_context(|| no_endpoint(endpoint))?;
     let records = store.org(org);
@@ -72,7 +77,10 @@ async fn recover(store: &Store, shown: Shown, new: NewRecovery) -> anyhow::Resul
             break recovery;
         }
         progress.show(u64::try_from(recovery.done).unwrap_or_default());
-        store.advance_recovery().await?;
+        if !store.advance_recovery().await? {
+            // A server is at it.
+            world.clock.sleep_until(world.clock.now() + MOMENT).await;
+        }
     };
     progress.end();
     let done = recovery.done;

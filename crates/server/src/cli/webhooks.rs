@@ -221,7 +221,7 @@ pub struct ListenOptions {
     #[arg(long, value_name = "ID")]
     pub webhook: Option<model::EndpointId>,
     /// Stop after so many
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 }
 

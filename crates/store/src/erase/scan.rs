@@ -215,7 +215,10 @@ pub(super) async fn erase_deliveries(tx: &mut Tx<'_>, job: &mut Job) -> Result<(
         match state {
             DeliveryState::InFlight => job.waits = true,
             DeliveryState::Pending | DeliveryState::Retrying | DeliveryState::Held => {
-                job.erasure.erased.deliveries_cancelled += cancel(tx, job, id).await?;
+                let cancelled = cancel(tx, job, id).await?;
+                // A worker was quicker.
+                job.waits |= cancelled == 0;
+                job.erasure.erased.deliveries_cancelled += cancelled;
             }
             _ => {}
         }
@@ -230,7 +233,7 @@ pub(super) async fn erase_deliveries(tx: &mut Tx<'_>, job: &mut Job) -> Result<(
 async fn cancel(tx: &mut Tx<'_>, job: &Job, id: DeliveryId) -> Result<u64> {
     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?3, \
                    last_error = 'called off: the person it tells of was erased' \
-               WHERE id = ?1 AND org_id = ?2";
+               WHERE id = ?1 AND org_id = ?2 AND state IN ('pending', 'retrying', 'held')";
     tx.execute(sql, params![id, job.org, job.now]).await
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_json_snapshot;
-use model::{ContactId, DeliveryId, ErasureId, Platform, testing::CountedIds};
+use model::{ContactId, ErasureId, Platform, testing::CountedIds};
 use serde_json::{Value, json};
 use store::{Compaction, ErasureState, ErasureStep, ListDeliveries};
 
@@ -319,16 +319,15 @@ fn an_erasure_waits_for_a_webhook_that_is_under_way() {
         let owner = model::IdGen::uuid(&CountedIds::default());
         let until = app.now() + Duration::from_secs(60);
         let (claimed, _) = app.store.claim_deliveries(owner, until, |_| 10).await.expect("a write");
-        let ids: Vec<DeliveryId> = claimed.iter().map(|delivery| delivery.id).collect();
-        assert!(!ids.is_empty());
+        assert!(!claimed.is_empty());
 
         // A client that does not wait for everything to be settled: it is not.
         let listed = client.send_only(http::Method::GET, "/v1/contacts", &[], vec![]).await.json();
         let path = format!("/v1/contacts/{}/erase", listed["data"][0]["id"].as_str().expect("an id"));
         let answer = client.send_only(http::Method::POST, &path, &[], vec![]).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["data"]["state"]), (202, &json!("running")));
-        for id in ids {
-            app.store.give_back(id, owner).await.expect("a write");
+        for delivery in &claimed {
+            app.store.give_back(delivery, owner).await.expect("a write");
         }
         let id = answer.json()["data"]["id"].as_str().expect("an id").parse().expect("an id");
         state(app, &client, id, ErasureState::Done).await;

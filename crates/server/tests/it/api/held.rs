@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{DeliveryId, EndpointId};
+use model::EndpointId;
 use serde_json::{Value, json};
 use store::{
     DeliveryState::{self, Cancelled, Delivered, Held, Retrying},
@@ -168,17 +168,17 @@ fn the_oldest_of_what_was_held_is_sent_first() {
         let change = EndpointChange { state: Some(EndpointState::Enabled), ..EndpointChange::default() };
         store.org(org.id).update_endpoint(endpoint, change).await.expect("a write");
         let (owner, until) = (Uuid::from_u128(1), app.now() + Duration::from_secs(60));
-        let mut claimed: Vec<DeliveryId> = Vec::new();
+        let mut claimed = Vec::new();
         for _ in 0..3 {
             let (one, _) = store.claim_deliveries(owner, until, |_| 1).await.expect("a claim");
-            claimed.extend(one.iter().map(|delivery| delivery.id));
+            claimed.extend(one);
         }
         let newest = ListDeliveries::newest(3);
         let listed = store.org(org.id).find_deliveries(newest).await.expect("a list").records;
         let oldest_first: Vec<_> = listed.iter().rev().map(|delivery| delivery.id).collect();
-        assert_eq!(claimed, oldest_first);
-        for id in claimed {
-            store.give_back(id, owner).await.expect("a write");
+        assert_eq!(claimed.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), oldest_first);
+        for delivery in &claimed {
+            store.give_back(delivery, owner).await.expect("a write");
         }
         app.tick(Duration::from_secs(30)).await;
         assert_eq!((summaries(&receiver).len(), states(&org).await), (3, vec![Delivered; 3]));

@@ -89,3 +89,36 @@ async fn an_address_that_is_not_allowed_is_never_dialled_and_the_cause_is_shown(
     }
     assert_eq!(scene.receiver.count(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_recovers_more_than_one_write_makes_due() {
+    let scene = Scene::set(Kind::Sqlite, |number| Reply::with(if number < 2 { 500 } else { 200 })).await;
+    let server = scene.serve(&[("INBOUNDFLOW_DELIVERY__SCHEDULE", "100ms")]).await;
+    let endpoint = text(&scene.home.json(&["webhook", "list", "--org", &scene.org])["data"][0], "id");
+    scene.home.json(&["webhook", "update", &endpoint, "--events", "call.completed"]);
+    assert_eq!(scene.post_call(&server, "lost").await.expect("an answer"), 200);
+    until("it is given up", PATIENCE, async || {
+        scene.deliveries().iter().any(|delivery| delivery["state"] == "exhausted").then_some(())
+    })
+    .await;
+    let database =
+        rusqlite::Connection::open(scene.home.path().join("data/inboundflow.db")).expect("a database");
+    database.busy_timeout(PATIENCE).expect("patience");
+    let copies = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) \
+        INSERT INTO deliveries (id, org_id, endpoint_id, event_id, state, attempts, created_at, updated_at) \
+        SELECT randomblob(16), org_id, endpoint_id, event_id, 'exhausted', 2, created_at - i, updated_at \
+        FROM deliveries, n";
+    assert_eq!(database.execute(copies, []).expect("a write"), 1200);
+    let url = server.url(&format!("/v1/webhooks/{endpoint}/recover"));
+    let begun = scene
+        .http
+        .post(url)
+        .bearer_auth(&scene.key)
+        .header("content-type", "application/json")
+        .body("{}")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(begun.status(), 201);
+    scene.arrived(2 + 1201).await;
+}

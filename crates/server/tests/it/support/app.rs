@@ -284,7 +284,7 @@ impl TestApp {
     }
 
     async fn delivery_due(&self) -> Option<String> {
-        let due = self.store.next_delivery_due().await.expect("a reading")?;
+        let due = self.store.next_delivery_due(self.now()).await.expect("a reading")?;
         (due <= self.now()).then(|| format!("a delivery is due since {due}"))
     }
 
