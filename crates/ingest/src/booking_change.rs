@@ -86,7 +86,8 @@ pub(crate) fn carry_out(situation: &Situation<'_>, made: &[&Appointment]) -> Cha
     changed
 }
 
-/// The only appointment with one of these ids that is still to take place, as it stands after the changes so far.
+/// The only appointment with one of these ids that is still to take place, as it stands after the changes so far. Not
+/// one that a later call changed: this one's word came late.
 fn meant<'a>(
     situation: &'a Situation<'_>,
     ids: &[String],
@@ -105,8 +106,16 @@ fn meant<'a>(
         matches!(one.status, Booked | Rescheduled)
             && one.external_id.as_ref().is_some_and(|id| ids.contains(id))
     });
+    let began = situation.call.facts.started_at;
+    let is_late = |one: &Appointment| {
+        situation
+            .changes
+            .changed
+            .iter()
+            .any(|(id, since)| *id == one.id && began.is_some_and(|began| began < *since))
+    };
     match seen[..] {
-        [one] => Some(one),
+        [one] if !is_late(one) => Some(one),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What a call's tools changed of appointments that are there: looked up for the rules, and noted once it is done.
 
-use model::{AppointmentId, CallId, CallState, InboxId};
+use model::{AppointmentId, CallId, CallState, InboxId, Time};
 
 use crate::{
     Result,
@@ -33,6 +33,13 @@ pub(crate) async fn look_up(
         let sql = "SELECT tool_call_id FROM appointment_changes WHERE call_id = ?1 AND org_id = ?2";
         changes.made = tx.query(sql, params![call, context.org], |row| row.get()).await?;
     }
+    for target in &changes.targets {
+        let sql = "SELECT max(began_at) FROM appointment_changes \
+                   WHERE appointment_id = ?1 AND org_id = ?2 AND call_id <> ?3";
+        let params = params![target.id, context.org, call.id];
+        let began = tx.first(sql, params, |row| row.get::<Option<Time>>()).await?.flatten();
+        changes.changed.extend(began.map(|began| (target.id, began)));
+    }
     Ok(changes)
 }
 
@@ -40,14 +47,15 @@ pub(crate) async fn look_up(
 pub(crate) async fn note(
     tx: &mut Tx<'_>,
     context: &Context,
-    (call, message): (CallId, Option<InboxId>),
+    (call, message): (&CallState, Option<InboxId>),
     changes: &[(String, AppointmentId)],
 ) -> Result<()> {
     for (tool, appointment) in changes {
         let sql = "INSERT INTO appointment_changes (call_id, tool_call_id, org_id, appointment_id, message_id, \
-                       changed_at) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (call_id, tool_call_id) DO NOTHING";
-        tx.execute(sql, params![call, tool, context.org, *appointment, message, context.now]).await?;
+                       began_at, changed_at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (call_id, tool_call_id) DO NOTHING";
+        let (began, now) = (call.facts.started_at, context.now);
+        tx.execute(sql, params![call.id, tool, context.org, *appointment, message, began, now]).await?;
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ pub(crate) async fn settle(
     {
         contacts::correct_last_call(tx, org, (id, began)).await?;
     }
-    booking_changes::note(tx, context, (decision.call.id, origin.message), &decision.changes).await?;
+    booking_changes::note(tx, context, (&decision.call, origin.message), &decision.changes).await?;
     let caller = Caller::of(&decision.call);
     events::insert_all(tx, context, decision.events, stamps).await?;
     Ok(caller)

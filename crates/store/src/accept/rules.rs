@@ -94,6 +94,8 @@ pub struct BookingChanges {
     pub targets: Vec<Appointment>,
     /// The uses of tools that have changed one already.
     pub made: Vec<String>,
+    /// Those that calls changed before, with when the last such call began.
+    pub changed: Vec<(AppointmentId, Time)>,
 }
 
 /// What follows from a call. Stamps in the records are the store's to give; what stands in them is not looked at.

@@ -114,6 +114,25 @@ fn a_later_call_changes_the_appointment_of_an_earlier_one() {
 }
 
 #[test]
+fn an_earlier_call_that_comes_late_changes_nothing_of_what_a_later_one_changed() {
+    on_both_with(Setup::unhurried(), async |app| {
+        let receiver = Receiver::start().await;
+        let (org, source) = everything(app, &receiver).await;
+        let client = app.key(&org);
+        source.accept(app, &call("first", &[books("bk_1")])).await;
+        let (name, _, answered) = moves("bk_1");
+        let to = |start: &str| (name, json!({"booking_id": "bk_1", "start": start}), answered.clone());
+        let later = call("third", &[to("2026-03-06T09:00:00Z")]).replace("T20:58:00", "T20:58:30");
+        source.accept(app, &later).await;
+        source.accept(app, &call("second", &[to("2026-03-05T15:00:00Z")])).await;
+        app.settle().await;
+        let expected = "rescheduled 2026-03-06T09:00:00.000Z 2026-03-06T09:30:00.000Z bk_1 Ada Reyes";
+        assert_eq!(shown(&client).await, expected);
+        assert_eq!(told(&receiver), "appointment.booked appointment.updated");
+    });
+}
+
+#[test]
 fn a_use_of_a_tool_changes_an_appointment_once_whatever_people_write_since() {
     on_both_with(Setup::unhurried(), async |app| {
         let receiver = Receiver::start().await;
