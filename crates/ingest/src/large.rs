@@ -59,7 +59,7 @@ impl Ingest {
     ) -> store::Result<Answer> {
         let Taken { source, headers, apart } = taken;
         let TakenApart { verdict, body, fault } = apart;
-        let url = format!("/ingest/{}/{}", source.platform.as_str(), source.id);
+        let url = source.platform.source_path(source.id);
         let request = Request { url: &url, path_secret: None, headers: &headers, body: &body };
         let understood = match (verdict, fault) {
             (Err(rejection), _) => Understood::nothing(Reading::Rejected(rejection.to_string())),

@@ -117,7 +117,7 @@ impl Batch {
 
 fn reread(source: &Source, message: &StoredMessage) -> Reread {
     let headers = headers_of(&message.headers);
-    let url = format!("/ingest/{}/{}", source.platform.as_str(), source.id);
+    let url = source.platform.source_path(source.id);
     let request = Request { url: &url, path_secret: None, headers: &headers, body: &message.body };
     let was_rejected = message.summary.outcome == Outcome::Rejected;
     let (reading, event_id) = if was_rejected && message.body.is_empty() {

@@ -54,5 +54,5 @@ pub use recording::{
     Variant,
 };
 pub use scope::{Scope, Scopes};
-pub use secret::last4;
+pub use secret::{is_usable_secret, last4, path_segment};
 pub use time::{Stamp, Time, is_time_zone};

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::SourceId;
+
 /// A voice platform whose webhooks we take, or our own API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -58,6 +60,11 @@ impl Platform {
             Self::Synthflow => "synthflow",
             Self::Custom => "custom",
         }
+    }
+
+    /// The path that a source of this platform sends its webhooks to.
+    pub fn source_path(self, source: SourceId) -> String {
+        format!("/ingest/{}/{source}", self.as_str())
     }
 
     /// Reads the word.

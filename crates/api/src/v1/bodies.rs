@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::is_usable_secret;
 use serde::{Deserialize, Deserializer, de};
 use store::Rotation;
 
@@ -38,12 +39,7 @@ pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 
 /// What the types don't say of a secret.
 pub(crate) fn check_secret(secret: Option<&str>) -> Result<(), ApiError> {
-    let is_good = |secret: &str| {
-        secret.chars().count() <= 1000
-            && secret.bytes().any(|byte| byte.is_ascii_graphic())
-            && !secret.contains('\0')
-    };
-    if secret.is_some_and(|secret| !is_good(secret)) {
+    if secret.is_some_and(|secret| !is_usable_secret(secret)) {
         return Err(wrong("secret", "must have 1 to 1000 characters, not all of them blank"));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The bodies of `/v1/sources`: what is asked of a source, and how one is shown.
 
 use delivery::guard::Target;
-use model::{Platform, RecordingSettings, SourceId, Stamp, Time, last4};
+use model::{Platform, RecordingSettings, SourceId, Stamp, Time, last4, path_segment};
 use reconcile::{KeyError, Keys};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
@@ -261,16 +261,7 @@ impl SourceWithSecret {
 }
 
 fn url(source: &Source, base: &str) -> String {
-    format!("{base}/ingest/{}/{}", source.platform.as_str(), source.id)
-}
-
-/// A text as one segment of a path (RFC 3986 section 2).
-fn path_segment(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
+    format!("{base}{}", source.platform.source_path(source.id))
 }
 
 /// What the types don't say of a name.

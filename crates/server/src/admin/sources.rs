@@ -300,7 +300,7 @@ impl Desk<'_> {
     }
 
     fn url(&self, source: &Source) -> String {
-        format!("{}/ingest/{}/{}", self.config.public_url(None), source.platform.as_str(), source.id)
+        format!("{}{}", self.config.public_url(None), source.platform.source_path(source.id))
     }
 
     /// A source by its id alone: an operator sees every organization's.
