@@ -50,7 +50,7 @@ pub struct Shared {
     /// Takes platforms' webhooks.
     pub ingest: Arc<Ingest>,
     /// Sends webhooks that somebody wants to try.
-    pub trials: Trials,
+    pub trials: Arc<Trials>,
     /// Answers what platforms ask.
     pub answerer: Answerer,
     /// Lists platforms' calls.

@@ -34,6 +34,7 @@ pub(crate) struct Assets {
     style: Asset,
     page: Asset,
     call: Asset,
+    wait: Asset,
     icon: Asset,
 }
 
@@ -43,6 +44,7 @@ pub(crate) struct Paths {
     pub(crate) style: String,
     pub(crate) page: String,
     pub(crate) call: String,
+    pub(crate) wait: String,
     pub(crate) icon: String,
 }
 
@@ -54,6 +56,7 @@ impl Assets {
             style: Asset::new("app", "css", "text/css; charset=utf-8", include_str!("../assets/app.css")),
             page: Asset::new("page", "js", SCRIPT, include_str!("../assets/page.js")),
             call: Asset::new("call", "js", SCRIPT, include_str!("../assets/call.js")),
+            wait: Asset::new("wait", "js", SCRIPT, include_str!("../assets/wait.js")),
             icon: Asset::new("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
         }
     }
@@ -63,12 +66,15 @@ impl Assets {
             style: self.style.path(),
             page: self.page.path(),
             call: self.call.path(),
+            wait: self.wait.path(),
             icon: self.icon.path(),
         }
     }
 
     fn find(&self, name: &str) -> Option<&Asset> {
-        [&self.style, &self.page, &self.call, &self.icon].into_iter().find(|asset| asset.name == name)
+        [&self.style, &self.page, &self.call, &self.wait, &self.icon]
+            .into_iter()
+            .find(|asset| asset.name == name)
     }
 }
 

@@ -5,16 +5,20 @@
 
 mod assets;
 mod call;
+mod endpoint;
 mod error;
 mod extract;
 mod layers;
+mod once;
 mod pages;
 pub mod password;
 mod person;
+mod platforms;
 mod secrets;
 mod shell;
 mod show;
 mod throttle;
+mod tools;
 
 use std::sync::Arc;
 
@@ -22,6 +26,8 @@ use axum::{
     Router, middleware,
     routing::{get, post},
 };
+use delivery::Trials;
+use ingest::Ingest;
 use model::{Clock, IdGen};
 use store::Store;
 use tower_http::{compression::CompressionLayer, csrf::CsrfLayer};
@@ -37,6 +43,10 @@ pub use crate::{
 pub struct Parts {
     /// All records.
     pub store: Store,
+    /// Reads platforms' messages again.
+    pub ingest: Arc<Ingest>,
+    /// Sends webhooks that somebody wants to try.
+    pub trials: Arc<Trials>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -51,6 +61,8 @@ struct Dashboard(Arc<Shared>);
 
 struct Shared {
     store: Store,
+    ingest: Arc<Ingest>,
+    trials: Arc<Trials>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
     public_url: Option<String>,
@@ -76,11 +88,13 @@ impl Shared {
 
 /// All pages as one service. Paths that are none of theirs are left to others.
 pub fn router(parts: Parts) -> Result<Router, ConfigError> {
-    let Parts { store, clock, ids, public_url } = parts;
+    let Parts { store, ingest, trials, clock, ids, public_url } = parts;
     let csrf = csrf(public_url.as_deref())?;
     let hashing = Hashing::new(ids.clone());
     let state = Dashboard(Arc::new(Shared {
         store,
+        ingest,
+        trials,
         clock,
         ids,
         public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
@@ -94,6 +108,7 @@ pub fn router(parts: Parts) -> Result<Router, ConfigError> {
         .layer(middleware::from_fn_with_state(state.clone(), layers::every_page))
         .layer(csrf);
     let router = Router::new()
+        .merge(settings())
         .route("/assets/{name}", get(assets::get_asset))
         .route("/setup", get(pages::setup::show_setup).post(pages::setup::finish_setup))
         .route("/sign-in", get(pages::sign_in::show_sign_in).post(pages::sign_in::sign_in))
@@ -108,11 +123,37 @@ pub fn router(parts: Parts) -> Result<Router, ConfigError> {
         .route("/deliveries", get(pages::deliveries::list_deliveries))
         .route("/deliveries/{id}", get(pages::delivery::show_delivery))
         .route("/deliveries/{id}/resend", post(pages::delivery::resend_delivery))
-        .route("/settings/api", get(pages::keys::list_keys).post(pages::keys::create_key))
-        .route("/settings/api/{id}/revoke", post(pages::keys::revoke_key))
         .layer(layers)
         .with_state(state);
     Ok(router)
+}
+
+/// The pages of the settings.
+fn settings() -> Router<Dashboard> {
+    use pages::{integration, integration_new, integration_secret, source, source_event, source_new};
+    Router::new()
+        .route("/settings/api", get(pages::keys::list_keys).post(pages::keys::create_key))
+        .route("/settings/api/{id}/revoke", post(pages::keys::revoke_key))
+        .route("/settings/integrations", get(pages::integrations::list_integrations))
+        .route(
+            "/settings/integrations/new",
+            get(integration_new::show_form).post(integration_new::test_or_save),
+        )
+        .route(
+            "/settings/integrations/{id}",
+            get(integration::show_integration).post(integration::change_integration),
+        )
+        .route("/settings/integrations/{id}/state", post(integration::switch_integration))
+        .route("/settings/integrations/{id}/test", post(integration::test_integration))
+        .route("/settings/integrations/{id}/secret", post(integration_secret::rotate_integration_secret))
+        .route("/settings/integrations/{id}/delete", post(integration::delete_integration))
+        .route("/settings/sources", get(pages::sources::list_sources))
+        .route("/settings/sources/new", get(source_new::show_form).post(source_new::create_source))
+        .route("/settings/sources/{id}", get(source::show_source).post(source::rename_source))
+        .route("/settings/sources/{id}/secret", post(source::rotate_source_secret))
+        .route("/settings/sources/{id}/delete", post(source::delete_source))
+        .route("/settings/sources/{id}/events/{event}", get(source_event::show_source_event))
+        .route("/settings/sources/{id}/events/{event}/reprocess", post(source_event::reprocess_source_event))
 }
 
 /// Refuses writes that another site has a browser send (`Sec-Fetch-Site`, else `Origin` against `Host`).

@@ -48,6 +48,8 @@ pub(crate) enum Tab {
     Overview,
     Calls,
     Deliveries,
+    Integrations,
+    Sources,
     Keys,
 }
 
@@ -65,11 +67,18 @@ pub(crate) struct Shell {
     pub(crate) theme: &'static str,
     pub(crate) assets: Paths,
     pub(crate) nav: Vec<NavItem>,
+    /// The pages of the settings, as far as the person may see them.
+    pub(crate) settings: Vec<NavItem>,
     /// The organization's name, the person's address and their role, where somebody is signed in.
     pub(crate) person: Option<(String, String, &'static str)>,
 }
 
 impl Shell {
+    /// Whether this is a page of the settings.
+    pub(crate) fn is_settings(&self) -> bool {
+        self.settings.iter().any(|item| item.is_here)
+    }
+
     /// Of a page that nobody needs to be signed in for.
     pub(crate) fn anonymous(state: &Dashboard, look: Look, title: &str) -> Self {
         Self {
@@ -77,6 +86,7 @@ impl Shell {
             theme: look.word(),
             assets: state.assets.paths(),
             nav: Vec::new(),
+            settings: Vec::new(),
             person: None,
         }
     }
@@ -94,14 +104,21 @@ impl Shell {
         if visitor.role.permits(Permission::ReadDeliveries) {
             nav.push(item(Tab::Deliveries, "/deliveries", "Deliveries", "send"));
         }
-        if visitor.role.permits(Permission::ManageKeys) {
-            nav.push(item(Tab::Keys, "/settings/api", "API keys", "key"));
-        }
+        let settings = [
+            (
+                Permission::ManageWebhooks,
+                item(Tab::Integrations, "/settings/integrations", "Integrations", "plug"),
+            ),
+            (Permission::ManageSources, item(Tab::Sources, "/settings/sources", "Voice platforms", "wave")),
+            (Permission::ManageKeys, item(Tab::Keys, "/settings/api", "API keys", "key")),
+        ];
+        let settings = settings.into_iter().filter(|(needs, _)| visitor.role.permits(*needs));
         Self {
             title,
             theme: look.word(),
             assets: state.assets.paths(),
             nav,
+            settings: settings.map(|(_, item)| item).collect(),
             person: Some((visitor.org_name.clone(), visitor.email.clone(), visitor.role.as_str())),
         }
     }

@@ -55,6 +55,17 @@ impl Zone {
         time.timestamp().to_zoned(self.zone.clone()).strftime("%a %-d %b, %H:%M").to_string()
     }
 
+    /// A time as a field of a form has it.
+    pub(crate) fn local(&self, time: Time) -> String {
+        time.timestamp().to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()
+    }
+
+    /// Reads what a field of a form has: a time of day in this zone. Where the clocks skip it, the time after that.
+    pub(crate) fn read_local(&self, text: &str) -> Option<Time> {
+        let at: jiff::civil::DateTime = text.parse().ok()?;
+        Some(Time::from(at.to_zoned(self.zone.clone()).ok()?.timestamp()))
+    }
+
     /// The day of a time.
     pub(crate) fn date(&self, time: Time) -> String {
         time.timestamp().to_zoned(self.zone.clone()).strftime("%-d %b").to_string()
@@ -161,6 +172,10 @@ mod tests {
         assert_eq!(zone.moment(at("2026-02-24T22:10:00Z")).short, "Yesterday, 23:10");
         assert_eq!(zone.moment(at("2026-01-02T12:00:00Z")).short, "2 Jan, 13:00");
         assert_eq!(zone.moment(at("2025-01-02T12:00:00Z")).short, "2 Jan 2025");
+        let summer = zone.read_local("2026-07-24T21:30");
+        assert_eq!(summer, Some(at("2026-07-24T19:30:00Z")));
+        assert_eq!(summer.map(|time| zone.local(time)).as_deref(), Some("2026-07-24T21:30"));
+        assert_eq!(zone.read_local("yesterday"), None);
         assert_eq!(zone.today().to_string(), "2026-02-25");
         assert_eq!(zone.start_of(zone.today()), Some(at("2026-02-24T23:00:00Z")));
         assert_eq!(Zone::new(Some("Nowhere/Land"), at("2026-02-24T23:30:00Z")).name, "UTC");

@@ -28,6 +28,10 @@ pub enum Permission {
     ResendDeliveries,
     /// Read platforms' messages as they came.
     ReadMessages,
+    /// See, make, change and delete webhook endpoints, and send them tests.
+    ManageWebhooks,
+    /// See, make, change and delete sources, and read their messages again.
+    ManageSources,
     /// See, make and revoke API keys. A key may do what its scopes say, so who has this has them all.
     ManageKeys,
 }
@@ -55,13 +59,18 @@ impl OrgRole {
     /// Whether a person with this role may do it.
     pub const fn permits(self, permission: Permission) -> bool {
         use Permission::{
-            ManageKeys, ReadDeliveries, ReadMessages, ReadRecords, ResendDeliveries, ReviewCalls,
+            ManageKeys, ManageSources, ManageWebhooks, ReadDeliveries, ReadMessages, ReadRecords,
+            ResendDeliveries, ReviewCalls,
         };
         match (self, permission) {
             (Self::Owner | Self::Admin | Self::Developer, _)
             | (_, ReadRecords)
             | (Self::Member, ReviewCalls) => true,
-            (Self::Member | Self::Viewer, ManageKeys | ReadDeliveries | ReadMessages | ResendDeliveries)
+            (
+                Self::Member | Self::Viewer,
+                ManageKeys | ManageSources | ManageWebhooks | ReadDeliveries | ReadMessages
+                | ResendDeliveries,
+            )
             | (Self::Viewer, ReviewCalls) => false,
         }
     }
@@ -69,12 +78,14 @@ impl OrgRole {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ReadRecords,
         Self::ReviewCalls,
         Self::ReadDeliveries,
         Self::ResendDeliveries,
         Self::ReadMessages,
+        Self::ManageWebhooks,
+        Self::ManageSources,
         Self::ManageKeys,
     ];
 
@@ -86,6 +97,8 @@ impl Permission {
             Self::ReadDeliveries => "read deliveries",
             Self::ResendDeliveries => "resend deliveries",
             Self::ReadMessages => "read platforms' raw events",
+            Self::ManageWebhooks => "manage integrations",
+            Self::ManageSources => "manage voice platforms",
             Self::ManageKeys => "manage API keys",
         }
     }

@@ -93,7 +93,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         vault.clone(),
         keeping(config, allow.clone()),
     );
-    let trials = Trials::new(client.clone(), allow, clock.clone(), ids.clone());
+    let trials = Arc::new(Trials::new(client.clone(), allow, clock.clone(), ids.clone()));
     let worker = Worker::attach(store.clone(), clock.clone(), ids.clone(), client, options);
     let mut limits = Limits::new(config.rate_limit.per_minute, config.rate_limit.failures_per_minute);
     if let Some(url) = &config.redis_url {
@@ -122,6 +122,8 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
 pub fn router(state: AppState) -> anyhow::Result<Router> {
     let pages = dashboard::router(dashboard::Parts {
         store: state.store.clone(),
+        ingest: state.ingest.clone(),
+        trials: state.trials.clone(),
         clock: state.clock.clone(),
         ids: state.ids.clone(),
         public_url: state.public_url.clone(),

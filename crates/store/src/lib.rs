@@ -53,6 +53,7 @@ pub mod seed;
 mod sessions;
 mod settle;
 mod setup;
+mod source_counts;
 mod source_keys;
 mod sources;
 mod sqlite;
@@ -63,6 +64,7 @@ mod syncs;
 mod tx;
 mod users;
 mod value;
+mod waiting;
 mod webhooks;
 mod writes;
 
@@ -124,6 +126,7 @@ pub use crate::{
     sync_steps::Step,
     syncs::{Sync, SyncKind, SyncStatus},
     users::{Login, NewUser, User},
+    waiting::Waiting,
     webhooks::EndpointChange,
     writes::{Answer, Asked, IfMatch, Refusal},
 };

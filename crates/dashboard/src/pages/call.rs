@@ -301,12 +301,13 @@ async fn messages_of(
 /// What became of a message.
 pub(crate) fn outcome(outcome: store::Outcome) -> Badge {
     use store::Outcome::{Accepted, Duplicate, Failed, Ignored, Rejected};
-    let (icon, tone) = match outcome {
-        Accepted => ("check", "good"),
-        Duplicate | Ignored => ("dash", "quiet"),
-        Rejected | Failed => ("cross", "bad"),
-    };
-    Badge::new(outcome.as_str(), icon, tone)
+    match outcome {
+        Accepted => Badge::new("Accepted", "check", "good"),
+        Duplicate => Badge::new("Duplicate", "dash", "quiet"),
+        Ignored => Badge::new("Ignored", "dash", "quiet"),
+        Rejected => Badge::new("Rejected", "cross", "bad"),
+        Failed => Badge::new("Failed", "cross", "bad"),
+    }
 }
 
 /// Says that a call was looked at or is spam, or takes it back.

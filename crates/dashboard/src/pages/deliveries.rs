@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
-use model::{Cursor, Page, Permission};
+use model::{Cursor, EndpointId, Page, Permission};
 use serde::Deserialize;
 use store::{DeliveryState, ListDeliveries, ListedDelivery};
 
@@ -91,6 +91,9 @@ struct DeliveriesPage {
     tabs: Vec<TabLink>,
     rows: Vec<DeliveryRow>,
     filter: Option<String>,
+    /// The endpoint that is asked for, and the same list for all of them.
+    webhook: Option<EndpointId>,
+    clear: String,
     newest: Option<String>,
     older: Option<String>,
     zone: String,
@@ -129,6 +132,8 @@ pub(crate) async fn list_deliveries(
         shell: person.shell(&state, "Deliveries", Tab::Deliveries),
         tabs: TABS.into_iter().map(tab).collect(),
         rows: found.records.iter().map(|delivery| row(delivery, &zone)).collect(),
+        webhook: asked.webhook.parse().ok(),
+        clear: Asked { webhook: String::new(), cursor: String::new(), ..asked.clone() }.href(),
         filter: label.map(|(_, label)| label.to_owned()),
         newest: (!asked.cursor.is_empty()).then(|| Asked { cursor: String::new(), ..asked.clone() }.href()),
         older: found.next.map(|next| Asked { cursor: next.encode(), ..asked.clone() }.href()),

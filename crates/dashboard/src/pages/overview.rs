@@ -70,6 +70,8 @@ struct OverviewPage {
     attention: Vec<Row>,
     has_calls: bool,
     may_keys: bool,
+    may_sources: bool,
+    may_webhooks: bool,
     zone: String,
 }
 
@@ -100,6 +102,8 @@ pub(crate) async fn show_overview(
         attention: attention(&store, &zone).await?,
         has_calls: ever.total() > 0,
         may_keys: person.may(Permission::ManageKeys),
+        may_sources: person.may(Permission::ManageSources),
+        may_webhooks: person.may(Permission::ManageWebhooks),
         zone: zone.name,
     })
 }

@@ -105,17 +105,61 @@ try {
     return (await response.json()).data;
   };
   const subscribe = (path) => post("/v1/webhooks", { url: receiver.url(path), events: ["call.completed", "lead.created"] });
-  await subscribe("/ok");
+  // A tool is connected from the page: tried first, where nothing typed is lost, and then saved.
+  await look("20-integrations-empty", "/settings/integrations");
+  await page.goto(server.base + "/settings/integrations");
+  await page.click("a[href$='tool=n8n']");
+  await look("21-integration-form", null);
+  await page.fill("[name=url]", receiver.url("/fails"));
+  await page.fill("[name=description]", "Into the CRM");
+  await page.click("button[value=test]");
+  await page.waitForSelector("text=The test did not arrive");
+  assert.match(await page.textContent("#test"), /503[\s\S]*the CRM is down for maintenance[\s\S]*call\.completed/);
+  assert.equal(await page.inputValue("[name=description]"), "Into the CRM");
+  await look("22-integration-test", null);
+  await page.fill("[name=url]", receiver.url("/ok"));
+  await page.click("button[value=test]");
+  await page.waitForSelector("text=The test arrived");
+  await page.click("button[value=save]");
+  assert.match(await page.textContent("#secret"), /^whsec_/);
+  await look("23-integration-made", null);
+  await page.click("text=Open it");
+  await page.waitForSelector("text=None yet");
   for (const call of calls().slice(0, -1)) await post("/v1/calls", call);
   // From here on little is sent: after five failures its circuit would be open, and nothing given up while the test runs.
   await subscribe("/fails");
-  const source = await post("/v1/sources", { platform: "vapi", name: "Vapi" });
-  const told = await fetch(`${server.base}/ingest/vapi/${source.id}`, {
+  // A platform is connected from the page, which sees by itself what arrives, and says why it was refused.
+  await look("24-sources-empty", "/settings/sources");
+  await look("25-source-choice", "/settings/sources/new");
+  await page.click("text=Vapi");
+  await look("26-source-form", null);
+  await page.click("text=Get the address");
+  await page.waitForSelector("text=Waiting for the first event");
+  const [address, secret] = [await page.textContent("#url"), await page.textContent("#secret")];
+  await look("27-source-made", null);
+  const tell = (shown) => fetch(address, {
     method: "POST",
-    headers: { "content-type": "application/json", "x-vapi-secret": source.secret },
+    headers: { "content-type": "application/json", "x-vapi-secret": shown },
     body: JSON.stringify(vapiReport(receiver.url("/call.wav"))),
   });
+  assert.equal((await tell("not the secret")).status, 401);
+  await page.waitForSelector("text=It did not get through");
+  assert.equal(await page.textContent("#secret"), secret, "what is shown once stays until one leaves");
+  const told = await tell(secret);
   assert.equal(told.status, 200, await told.text());
+  await page.waitForSelector("text=The platform is connected");
+  const platform = `/settings/sources/${address.split("/").at(-1)}`;
+  await look("28-source", platform);
+  await look("29-sources", "/settings/sources");
+  await page.goto(`${server.base}${platform}?outcome=rejected`);
+  await page.click(".inbound .row-link");
+  await page.waitForSelector("text=its sender was not proven");
+  await look("30-source-event", new URL(page.url()).pathname);
+  await page.goto(`${server.base}${platform}?outcome=accepted`);
+  await page.click(".inbound .row-link");
+  await page.click("text=Read it again");
+  await page.waitForSelector("text=It was read again just now");
+  await look("31-source-event-read", null);
   await post("/v1/calls", calls().at(-1));
 
   // The list.
@@ -132,7 +176,8 @@ try {
   await page.click("text=Clear the filters");
   assert.equal(new URL(page.url()).search, "");
 
-  // By keys alone to a call.
+  // By keys alone to a call, once the page's script is there.
+  await page.waitForLoadState();
   await page.keyboard.press("j");
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
@@ -178,6 +223,28 @@ try {
   await look("13-delivery", new URL(page.url()).pathname);
   await page.click("text=Resend now");
   await page.waitForLoadState();
+  await look("32-integrations", "/settings/integrations");
+  await page.goto(server.base + "/settings/integrations");
+  await page.click(".endpoints .row-link >> nth=0");
+  await page.waitForSelector("text=Last deliveries");
+  await look("33-integration", new URL(page.url()).pathname);
+  await page.click("text=Pause");
+  await page.waitForSelector("text=Somebody paused it");
+  await post("/v1/calls", { ...calls()[0], external_id: "while-paused" });
+  await within("its webhook is held", async () => {
+    await page.reload();
+    return page.locator(".owed", { hasText: "1 held" }).count();
+  });
+  await look("34-integration-paused", new URL(page.url()).pathname);
+  await page.click("text=Send none of them");
+  await page.click("button:text-is('Enable')");
+  await page.waitForSelector("text=It is told as things happen");
+  await page.click("text=Make a new secret");
+  await page.waitForSelector("#secret");
+  await page.click("text=Delete this integration");
+  await look("35-integration-secret", null);
+  await page.click("text=Delete it for good");
+  await page.waitForURL("**/settings/integrations");
   await look("14-overview", "/");
   await look("15-keys", "/settings/api");
   await page.goto(server.base + "/settings/api");

@@ -7,12 +7,13 @@ use model::{CallStatus, OrgRole, Platform, Time};
 use serde_json::json;
 use store::{CallView, NewSession, NewUser};
 
+use super::settings::FILLED;
 use crate::support::{Answer, Org, Receiver, TestApp, booking, on_both, report};
 
 const PASSWORD: &str = "correct horse battery";
 
-/// A path of each route, with the ids of a call, of a message, of a delivery and of a key in their places.
-const PAGES: [(&str, &str); 16] = [
+/// A path of each route, with the ids of records in their places.
+const PAGES: [(&str, &str); 34] = [
     ("GET", "/"),
     ("GET", "/calls"),
     ("GET", "/calls/{call}"),
@@ -29,12 +30,30 @@ const PAGES: [(&str, &str); 16] = [
     ("GET", "/calls?q=boiler"),
     ("GET", "/calls?phone=%2B14155550142"),
     ("GET", "/deliveries?state=delivered"),
+    ("GET", "/settings/integrations"),
+    ("GET", "/settings/integrations/new?tool=zapier"),
+    ("POST", "/settings/integrations/new"),
+    ("GET", "/settings/integrations/{webhook}"),
+    ("POST", "/settings/integrations/{webhook}"),
+    ("POST", "/settings/integrations/{webhook}/state"),
+    ("POST", "/settings/integrations/{webhook}/test"),
+    ("POST", "/settings/integrations/{webhook}/secret"),
+    ("GET", "/settings/sources"),
+    ("GET", "/settings/sources/new?platform=vapi"),
+    ("POST", "/settings/sources/new"),
+    ("GET", "/settings/sources/{source}"),
+    ("POST", "/settings/sources/{source}"),
+    ("POST", "/settings/sources/{source}/secret"),
+    ("GET", "/settings/sources/{source}/events/{event}"),
+    ("POST", "/settings/sources/{source}/events/{event}/reprocess"),
+    ("POST", "/settings/integrations/{webhook}/delete"),
+    ("POST", "/settings/sources/{source}/delete"),
 ];
 
 /// Those that are for everybody.
 const OPEN: [&str; 4] = ["/assets/{name}", "/setup", "/sign-in", "/sign-out"];
 
-async fn person(app: &TestApp, org: &Org, role: OrgRole) -> String {
+pub(super) async fn person(app: &TestApp, org: &Org, role: OrgRole) -> String {
     let email = format!("{}@{}.example", role.as_str(), org.id);
     let new = NewUser { email, password_hash: "none".into(), role };
     let user = org.records.create_user(new).await.expect("a write").expect("a person");
@@ -45,16 +64,16 @@ async fn person(app: &TestApp, org: &Org, role: OrgRole) -> String {
     format!("inboundflow={}", token.reveal())
 }
 
-async fn get(app: &TestApp, path: &str, cookie: &str) -> Answer {
+pub(super) async fn get(app: &TestApp, path: &str, cookie: &str) -> Answer {
     app.anon().get_with(path, &[("cookie", cookie)]).await
 }
 
-async fn post(app: &TestApp, path: &str, cookie: &str, form: &str) -> Answer {
+pub(super) async fn post(app: &TestApp, path: &str, cookie: &str, form: &str) -> Answer {
     let headers = [("cookie", cookie), ("content-type", "application/x-www-form-urlencoded")];
     app.anon().send(Method::POST, path, &headers, form.as_bytes().to_vec()).await
 }
 
-fn text(answer: &Answer) -> String {
+pub(super) fn text(answer: &Answer) -> String {
     String::from_utf8_lossy(&answer.bytes).into_owned()
 }
 
@@ -161,7 +180,7 @@ fn who_signs_in_needs_the_password_and_has_ten_tries() {
 }
 
 /// An organization with a record of each kind, and the pages of those.
-async fn org_with_pages(app: &TestApp) -> (Org, Vec<(&'static str, String)>) {
+pub(super) async fn org_with_pages(app: &TestApp) -> (Org, Vec<(&'static str, String)>) {
     let org = app.org("Theirs").await;
     org.endpoint(&Receiver::start().await.url("/")).await;
     let source = org.source(Platform::Vapi).await;
@@ -171,12 +190,16 @@ async fn org_with_pages(app: &TestApp) -> (Org, Vec<(&'static str, String)>) {
     let call = id(&client.data("/v1/calls").await);
     let delivery = id(&client.data("/v1/deliveries").await);
     let message = id(&client.data(&format!("/v1/sources/{}/events", source.source)).await);
+    let webhook = id(&client.data("/v1/webhooks").await);
     let key = org.records.list_keys().await.expect("a list")[0].id.to_string();
     let fill = |path: &str| {
         path.replace("{call}", &call)
             .replace("{delivery}", &delivery)
             .replace("{message}", &message)
             .replace("{key}", &key)
+            .replace("{webhook}", &webhook)
+            .replace("{source}", &source.source.to_string())
+            .replace("{event}", &message)
     };
     let pages = PAGES.iter().map(|(method, path)| (*method, fill(path))).collect();
     (org, pages)
@@ -187,7 +210,8 @@ fn every_route_of_the_pages_is_in_the_walk() {
     let source = include_str!("../../../../dashboard/src/lib.rs");
     let shape = |path: &str| {
         let path = path.split('?').next().unwrap_or_default();
-        path.replace("{call}", "{id}").replace("{delivery}", "{id}").replace("{key}", "{id}")
+        let ids = ["{call}", "{delivery}", "{key}", "{webhook}", "{source}"];
+        ids.into_iter().fold(path.to_owned(), |path, id| path.replace(id, "{id}"))
     };
     let walked: Vec<_> = PAGES.iter().map(|(_, path)| shape(path)).chain(OPEN.map(str::to_owned)).collect();
     let routes: Vec<_> =
@@ -209,7 +233,7 @@ fn no_page_opens_for_nobody_or_shows_another_organization_s_records() {
             for signed_out in ["", "inboundflow=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
                 let answer = match *method {
                     "GET" => get(app, path, signed_out).await,
-                    _ => post(app, path, signed_out, "reviewed=yes&name=x&expiry=never").await,
+                    _ => post(app, path, signed_out, FILLED).await,
                 };
                 let location = answer.header("location");
                 assert_eq!(answer.status, 303, "{method} {path}");
@@ -218,7 +242,7 @@ fn no_page_opens_for_nobody_or_shows_another_organization_s_records() {
             let has_id = path.contains("0000-");
             let answer = match *method {
                 "GET" => get(app, path, &me).await,
-                _ => post(app, path, &me, "reviewed=yes&name=Mine&expiry=never").await,
+                _ => post(app, path, &me, FILLED).await,
             };
             assert_eq!(answer.status, if has_id { 404 } else { 200 }, "{method} {path}: {}", answer.shown());
             let shown = text(&answer);
@@ -250,7 +274,6 @@ fn a_role_opens_what_it_permits_and_no_more() {
         for (cookie, status) in [(&viewer, 403), (&member, 303), (&developer, 303)] {
             assert_eq!(post(app, path(6), cookie, "reviewed=yes").await.status, status);
         }
-        assert_eq!(post(app, "/settings/api", &member, "name=x&expiry=never").await.status, 403);
         let shown = text(&get(app, path(2), &viewer).await);
         assert!(
             shown.contains("boiler leaks")

@@ -44,6 +44,8 @@ mod retries;
 mod schemathesis;
 mod scopes;
 mod search;
+mod settings;
+mod settings_sources;
 mod sources;
 mod streams;
 mod sweep;

@@ -1,0 +1,136 @@
+//! A new endpoint: one form for every tool, which can be tried before it is saved.
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+use delivery::{NewTrial, sign};
+use http::StatusCode;
+use model::{EventType, Permission};
+use serde::{Deserialize, Serialize};
+use store::{Endpoint, NewEndpoint, Written};
+
+use crate::{
+    Dashboard,
+    endpoint::{Draft, Fault, TestView, sentence},
+    error::PageError,
+    extract::{Form, Query},
+    once,
+    person::Person,
+    shell::{Shell, Tab, page, page_with},
+    tools::Tool,
+};
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    tool: String,
+}
+
+#[derive(Template)]
+#[template(path = "integration_new.html")]
+struct NewPage {
+    shell: Shell,
+    tool: Tool,
+    once: String,
+    draft: Draft,
+    fault: Option<Fault>,
+    test: Option<TestView>,
+}
+
+impl NewPage {
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.fault.as_ref().filter(|(each, _)| *each == field).map(|(_, why)| why.as_str())
+    }
+}
+
+/// An endpoint that was just made.
+#[derive(Deserialize, Serialize)]
+struct Made {
+    id: String,
+    url: String,
+    secret: String,
+}
+
+#[derive(Template)]
+#[template(path = "integration_made.html")]
+struct MadePage {
+    shell: Shell,
+    tool: Tool,
+    made: Made,
+}
+
+fn form(person: &Person, state: &Dashboard, tool: Tool, once: String, draft: Draft) -> NewPage {
+    let shell = person.shell(state, format!("Connect {}", tool.name()), Tab::Integrations);
+    NewPage { shell, tool, once, draft, fault: None, test: None }
+}
+
+pub(crate) async fn show_form(
+    State(state): State<Dashboard>,
+    person: Person,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    person.door(Permission::ManageWebhooks)?;
+    page(&form(&person, &state, Tool::named(&asked.tool), once::fresh(&*state.ids), Draft::new()))
+}
+
+/// Sends a test to what is typed, or saves it.
+pub(crate) async fn test_or_save(
+    State(state): State<Dashboard>,
+    person: Person,
+    fields: Form,
+) -> Result<Response, PageError> {
+    let store = person.door(Permission::ManageWebhooks)?;
+    let (tool, draft) = (Tool::named(fields.text("tool")), Draft::read(&fields));
+    let once = once::key(&fields, &*state.ids);
+    let checked = match draft.check(&state.trials) {
+        Ok(checked) => checked,
+        Err(fault) => {
+            let again = NewPage { fault: Some(fault), ..form(&person, &state, tool, once, draft) };
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &again);
+        }
+    };
+    if fields.text("do") != "save" {
+        let event = EventType::ALL.into_iter().find(|event| checked.events.wants(*event));
+        let shown = match test(&state, &person, checked.url, event.unwrap_or(EventType::CallCompleted)).await
+        {
+            Ok(test) => NewPage { test: Some(test), ..form(&person, &state, tool, once, draft) },
+            Err(fault) => NewPage { fault: Some(fault), ..form(&person, &state, tool, once, draft) },
+        };
+        return page(&shown);
+    }
+    let secret = sign::generate_secret(&*state.ids);
+    let new = NewEndpoint { url: checked.url, events: checked.events, secret: Some(secret), source: None };
+    let once = once::idempotency(&once, "POST /settings/integrations/new", &fields);
+    let written = store.create_endpoint_once(new, checked.description, Some(once), made).await?;
+    let data = match written {
+        Written::Done { data, .. } | Written::Replayed { data, .. } => data,
+        Written::Conflict => return Err(saved_already()),
+    };
+    let shell = person.shell(&state, "Connected", Tab::Integrations);
+    page(&MadePage { shell, tool, made: serde_json::from_str(&data)? })
+}
+
+/// What is kept for when the form comes again.
+fn made(endpoint: &Endpoint) -> String {
+    let made = Made {
+        id: endpoint.id.to_string(),
+        url: endpoint.url.clone(),
+        secret: endpoint.secret.clone().unwrap_or_default(),
+    };
+    // Plain texts: there is nothing in them that JSON could not hold.
+    serde_json::to_string(&made).unwrap_or_else(|_| "null".into())
+}
+
+/// Sends a sample to an address that is not saved, signed with a secret that is made up for it.
+async fn test(state: &Dashboard, person: &Person, url: String, event: EventType) -> Result<TestView, Fault> {
+    let secret = Some(sign::generate_secret(&*state.ids));
+    let new = NewTrial { org: person.visitor.org, url: url.clone(), secret, previous_secret: None, event };
+    let trial = state.trials.send(new).await.map_err(|error| ("url", sentence(&error.to_string())))?;
+    Ok(TestView::new(event, url, trial))
+}
+
+fn saved_already() -> PageError {
+    let text = "This form was saved before with other words. What was saved is in the list; for another one, open the \
+                form anew.";
+    let next = ("/settings/integrations", "Back to the integrations");
+    PageError::said(StatusCode::CONFLICT, "Saved already", text.into(), next)
+}
