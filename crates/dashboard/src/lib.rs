@@ -130,7 +130,9 @@ pub fn router(parts: Parts) -> Result<Router, ConfigError> {
 
 /// The pages of the settings.
 fn settings() -> Router<Dashboard> {
-    use pages::{integration, integration_new, integration_secret, source, source_event, source_new};
+    use pages::{
+        integration, integration_new, integration_secret, source, source_event, source_new, source_reprocess,
+    };
     Router::new()
         .route("/settings/api", get(pages::keys::list_keys).post(pages::keys::create_key))
         .route("/settings/api/{id}/revoke", post(pages::keys::revoke_key))
@@ -151,6 +153,7 @@ fn settings() -> Router<Dashboard> {
         .route("/settings/sources/new", get(source_new::show_form).post(source_new::create_source))
         .route("/settings/sources/{id}", get(source::show_source).post(source::rename_source))
         .route("/settings/sources/{id}/secret", post(source::rotate_source_secret))
+        .route("/settings/sources/{id}/reprocess", post(source_reprocess::reprocess_source_events))
         .route("/settings/sources/{id}/delete", post(source::delete_source))
         .route("/settings/sources/{id}/events/{event}", get(source_event::show_source_event))
         .route("/settings/sources/{id}/events/{event}/reprocess", post(source_event::reprocess_source_event))

@@ -17,4 +17,5 @@ pub(crate) mod source;
 pub(crate) mod source_event;
 pub(crate) mod source_events;
 pub(crate) mod source_new;
+pub(crate) mod source_reprocess;
 pub(crate) mod sources;

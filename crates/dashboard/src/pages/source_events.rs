@@ -21,6 +21,12 @@ pub(crate) struct Asked {
     outcome: String,
     #[serde(default)]
     cursor: String,
+    /// What reading many again came to: how many were read, how many of them say something of a call, and where the
+    /// next ones begin, if there are more.
+    read: Option<u32>,
+    accepted: Option<u32>,
+    #[serde(default)]
+    after: String,
 }
 
 /// A message in a line.
@@ -50,6 +56,12 @@ pub(crate) struct Events {
     pub(crate) is_waiting: bool,
     /// What is asked for, where it is not all.
     pub(crate) filter: Option<&'static str>,
+    /// The word of those that can be read again together, if these can.
+    pub(crate) again: Option<&'static str>,
+    pub(crate) is_rejected: bool,
+    /// What came of that, in words, and where the next ones begin.
+    pub(crate) read: Option<String>,
+    pub(crate) after: String,
     pub(crate) tabs: Vec<TabLink>,
     pub(crate) rows: Vec<EventRow>,
     pub(crate) newest: Option<String>,
@@ -106,6 +118,12 @@ impl Events {
             is_waiting: !is_heard_of,
             latest: latest.first().map(row),
             filter: filter.map(|(_, label)| label),
+            again: outcome
+                .filter(|it| matches!(it, Outcome::Failed | Outcome::Rejected) && !found.records.is_empty())
+                .map(Outcome::as_str),
+            is_rejected: outcome == Some(Outcome::Rejected),
+            read: asked.read.map(|read| came_of(read, asked.accepted.unwrap_or(0))),
+            after: asked.after.clone(),
             tabs: TABS.into_iter().map(tab).collect(),
             rows: found.records.iter().map(row).collect(),
             newest: (!asked.cursor.is_empty()).then(|| here(&asked.outcome, "")),
@@ -128,4 +146,14 @@ fn event_row(source: SourceId, message: &MessageSummary, zone: &Zone) -> EventRo
 /// Whether such a message shows that the platform reaches us.
 fn is_heard(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Accepted | Outcome::Duplicate | Outcome::Ignored)
+}
+
+/// What reading many again came to.
+fn came_of(read: u32, accepted: u32) -> String {
+    let events = if read == 1 {
+        "1 event was".to_owned()
+    } else {
+        format!("{} events were", show::count(read.into()))
+    };
+    format!("{events} read again, of which {} now say something of a call.", show::count(accepted.into()))
 }

@@ -13,7 +13,7 @@ use crate::support::{Answer, Org, Receiver, TestApp, booking, on_both, report};
 const PASSWORD: &str = "correct horse battery";
 
 /// A path of each route, with the ids of records in their places.
-const PAGES: [(&str, &str); 34] = [
+const PAGES: [(&str, &str); 35] = [
     ("GET", "/"),
     ("GET", "/calls"),
     ("GET", "/calls/{call}"),
@@ -44,6 +44,7 @@ const PAGES: [(&str, &str); 34] = [
     ("GET", "/settings/sources/{source}"),
     ("POST", "/settings/sources/{source}"),
     ("POST", "/settings/sources/{source}/secret"),
+    ("POST", "/settings/sources/{source}/reprocess"),
     ("GET", "/settings/sources/{source}/events/{event}"),
     ("POST", "/settings/sources/{source}/events/{event}/reprocess"),
     ("POST", "/settings/integrations/{webhook}/delete"),

@@ -165,3 +165,36 @@ fn what_owners_and_platforms_write_stays_text() {
         }
     });
 }
+
+#[test]
+fn a_day_with_a_wrong_secret_is_read_at_once_when_a_person_vouches_for_it() {
+    on_both(async |app| {
+        let (org, owner, _) = set(app).await;
+        let source = org.source(Platform::Vapi).await;
+        let path = format!("/settings/sources/{}", source.source);
+        let wrong =
+            Signing { secret: "not the secret".into(), platform: source.platform, source: source.source };
+        for (name, phone) in [("a", "+14155550142"), ("b", "+14155550143"), ("c", "+14155550144")] {
+            wrong.post(app, &report(name, json!(phone), booking())).await;
+        }
+        let again = format!("{path}/reprocess");
+        assert_eq!(
+            post(app, &again, &owner, "outcome=rejected").await.status,
+            400,
+            "nobody vouched for them"
+        );
+        assert_eq!(post(app, &again, &owner, "outcome=accepted&accept=yes").await.status, 400);
+        let list = text(&get(app, &format!("{path}?outcome=rejected"), &owner).await);
+        assert!(list.contains("Read all of these again") && list.contains("data-confirm="), "{list}");
+        let read = post(app, &again, &owner, "outcome=rejected&accept=yes").await;
+        let there = format!("{path}?outcome=rejected&read=3&accepted=3");
+        assert_eq!((read.status.as_u16(), read.header("location")), (303, &*there));
+        let list = text(&get(app, &there, &owner).await);
+        assert!(list.contains("3 events were read again, of which 3 now say something of a call."), "{list}");
+        assert!(
+            list.contains("No event is “Rejected”") && !list.contains("Read all of these again"),
+            "{list}"
+        );
+        assert_eq!(app.key(&org).data("/v1/calls").await.as_array().map(Vec::len), Some(3));
+    });
+}
