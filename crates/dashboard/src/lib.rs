@@ -131,7 +131,8 @@ pub fn router(parts: Parts) -> Result<Router, ConfigError> {
 /// The pages of the settings.
 fn settings() -> Router<Dashboard> {
     use pages::{
-        integration, integration_new, integration_secret, source, source_event, source_new, source_reprocess,
+        integration, integration_new, integration_recover, integration_secret, source, source_event,
+        source_new, source_reprocess,
     };
     Router::new()
         .route("/settings/api", get(pages::keys::list_keys).post(pages::keys::create_key))
@@ -148,6 +149,7 @@ fn settings() -> Router<Dashboard> {
         .route("/settings/integrations/{id}/state", post(integration::switch_integration))
         .route("/settings/integrations/{id}/test", post(integration::test_integration))
         .route("/settings/integrations/{id}/secret", post(integration_secret::rotate_integration_secret))
+        .route("/settings/integrations/{id}/recover", post(integration_recover::recover_integration))
         .route("/settings/integrations/{id}/delete", post(integration::delete_integration))
         .route("/settings/sources", get(pages::sources::list_sources))
         .route("/settings/sources/new", get(source_new::show_form).post(source_new::create_source))

@@ -10,7 +10,10 @@ use http::StatusCode;
 use model::{EndpointId, EventType, Permission, id::kind, last4};
 use store::{Endpoint, EndpointChange, EndpointState, HeldChoice, ListDeliveries, OrgStore, Waiting};
 
-use super::deliveries::{self, DeliveryRow};
+use super::{
+    deliveries::{self, DeliveryRow},
+    integration_recover::given_up,
+};
 use crate::{
     Dashboard,
     call::Badge,
@@ -68,6 +71,7 @@ struct IntegrationPage {
     is_signed: bool,
     overlap: Option<Moment>,
     deliveries: Vec<DeliveryRow>,
+    given_up: Option<Owed>,
     all_deliveries: String,
     zone: String,
 }
@@ -119,6 +123,7 @@ pub(crate) async fn show(
     let list = ListDeliveries { endpoint: Some(endpoint.id), ..ListDeliveries::newest(BESIDE) };
     let found = person.door(Permission::ReadDeliveries)?.find_deliveries(list).await?;
     let status = if shown.fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let given_up = given_up(store, &endpoint).await?;
     let id = endpoint.id.to_string();
     let draft = Draft::of(&endpoint);
     page_with(
@@ -144,6 +149,7 @@ pub(crate) async fn show(
             is_signed: endpoint.secret.is_some(),
             overlap: endpoint.overlap_until(state.clock.now()).map(|until| zone.moment(until)),
             deliveries: found.records.iter().map(|delivery| deliveries::row(delivery, &zone)).collect(),
+            given_up,
             all_deliveries: show::address("/deliveries", &[("webhook", &id)]),
             zone: zone.name,
             url: endpoint.url,

@@ -6,6 +6,7 @@ pub(crate) mod deliveries;
 pub(crate) mod delivery;
 pub(crate) mod integration;
 pub(crate) mod integration_new;
+pub(crate) mod integration_recover;
 pub(crate) mod integration_secret;
 pub(crate) mod integrations;
 pub(crate) mod keys;

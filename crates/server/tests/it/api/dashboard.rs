@@ -13,7 +13,7 @@ use crate::support::{Answer, Org, Receiver, TestApp, booking, on_both, report};
 const PASSWORD: &str = "correct horse battery";
 
 /// A path of each route, with the ids of records in their places.
-const PAGES: [(&str, &str); 35] = [
+const PAGES: [(&str, &str); 36] = [
     ("GET", "/"),
     ("GET", "/calls"),
     ("GET", "/calls/{call}"),
@@ -37,6 +37,7 @@ const PAGES: [(&str, &str); 35] = [
     ("POST", "/settings/integrations/{webhook}"),
     ("POST", "/settings/integrations/{webhook}/state"),
     ("POST", "/settings/integrations/{webhook}/test"),
+    ("POST", "/settings/integrations/{webhook}/recover"),
     ("POST", "/settings/integrations/{webhook}/secret"),
     ("GET", "/settings/sources"),
     ("GET", "/settings/sources/new?platform=vapi"),

@@ -7,7 +7,7 @@ use serde_json::json;
 use store::Endpoint;
 
 use super::dashboard::{get, org_with_pages, person, post, text};
-use crate::support::{Org, Receiver, Reply, TestApp, on_both};
+use crate::support::{Org, Receiver, Reply, Setup, TestApp, on_both, on_both_with};
 
 /// What fills in every form so far that it is not refused for what is in it.
 pub(super) const FILLED: &str = "reviewed=yes&name=Mine&expiry=never&do=save&url=https://example.com/hook\
@@ -316,5 +316,33 @@ fn an_endpoint_that_is_about_to_be_turned_off_says_when_and_then_why_and_what_to
         post(app, &format!("{path}/state"), &developer, "state=enabled&held=deliver").await;
         app.settle().await;
         assert_eq!(receiver.take().len(), 5, "what was held is sent");
+    });
+}
+
+#[test]
+fn what_was_given_up_is_counted_and_sent_again_together() {
+    on_both_with(Setup { schedule: Some("1s"), ..Setup::unhurried() }, async |app| {
+        let (org, owner, receiver) = set(app).await;
+        let endpoint = org.endpoint(&receiver.url("/hook")).await.id;
+        let path = format!("/settings/integrations/{endpoint}");
+        for name in ["a", "b"] {
+            receiver.reply([Reply(500, &[]); 2]);
+            app.key(&org).write_call(json!({"external_id": name, "summary": name})).await;
+            app.settle().await;
+            app.tick(Duration::from_secs(2)).await;
+        }
+        receiver.take();
+        let page = text(&get(app, &path, &owner).await);
+        let list = format!("/deliveries?state=exhausted&webhook={endpoint}");
+        assert!(page.contains(&format!("href=\"{}\">2 given up", list.replace('&', "&#38;"))), "{page}");
+        assert_eq!(text(&get(app, &list, &owner).await).matches("class=\"row-link").count(), 2);
+        let form = format!("once={}", field(&page, "once"));
+        for _ in 0..2 {
+            let sent = post(app, &format!("{path}/recover"), &owner, &form).await;
+            assert_eq!((sent.status.as_u16(), sent.header("location")), (303, &*path));
+        }
+        app.settle().await;
+        assert_eq!(receiver.take().len(), 2, "each is sent once more");
+        assert!(!text(&get(app, &path, &owner).await).contains("given up"), "none is left");
     });
 }
