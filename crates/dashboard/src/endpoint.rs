@@ -4,10 +4,7 @@ use delivery::{Trial, Trials};
 use model::{EventFilter, EventType};
 use store::{Endpoint, EndpointState, Waiting};
 
-use crate::{call::Badge, extract::Form, show};
-
-/// Which field is wrong, and how.
-pub(crate) type Fault = (&'static str, String);
+use crate::{call::Badge, extract::Form, fault::Fault, show};
 
 /// What a person typed of an endpoint.
 #[derive(Clone, Default)]

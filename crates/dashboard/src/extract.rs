@@ -1,6 +1,6 @@
 //! What handlers take from a request. Each refusal is a page.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -9,6 +9,7 @@ use axum::{
 use http::{header, request::Parts};
 use model::Id;
 use serde::de::DeserializeOwned;
+use store::Rotation;
 
 use crate::{Dashboard, error::PageError};
 
@@ -24,6 +25,14 @@ impl Form {
     /// The first field with a name, as it is.
     pub(crate) fn exact(&self, name: &str) -> &str {
         self.0.iter().find(|(each, _)| each == name).map_or("", |(_, value)| value)
+    }
+
+    /// How long the secret before a new one stays good, which a field says in seconds.
+    pub(crate) fn overlap(&self, name: &str) -> Result<Duration, PageError> {
+        let overlap = self.text(name).parse().map(Duration::from_secs).ok();
+        overlap.filter(|overlap| *overlap <= Rotation::LONGEST_OVERLAP).ok_or_else(|| {
+            PageError::bad_request("Say for how long the secret before stays good: a week at most.")
+        })
     }
 
     /// Every field with a name.

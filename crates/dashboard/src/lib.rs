@@ -8,6 +8,7 @@ mod call;
 mod endpoint;
 mod error;
 mod extract;
+mod fault;
 mod layers;
 mod once;
 mod pages;

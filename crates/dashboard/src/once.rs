@@ -1,11 +1,12 @@
 //! A form that is sent twice, by a double click or by loading its answer again, is carried out once: it carries a key,
 //! as requests to the API do.
 
+use http::StatusCode;
 use model::IdGen;
 use sha2::{Digest, Sha256};
-use store::Idempotency;
+use store::{Idempotency, Written};
 
-use crate::extract::Form;
+use crate::{error::PageError, extract::Form};
 
 /// The field that holds the key.
 const FIELD: &str = "once";
@@ -33,4 +34,17 @@ pub(crate) fn idempotency(key: &str, operation: &str, fields: &Form) -> Idempote
         }
     }
     Idempotency { key: key.to_owned(), request_hash: hash.finalize().into() }
+}
+
+/// What is kept of a form that was carried out, now or when it came before.
+pub(crate) fn kept(written: Written) -> Result<String, PageError> {
+    match written {
+        Written::Done { data, .. } | Written::Replayed { data, .. } => Ok(data),
+        Written::Conflict => {
+            let text =
+                "This form was sent before with other words. Open the page anew and look what holds now.";
+            let next = ("/", "Open the dashboard");
+            Err(PageError::said(StatusCode::CONFLICT, "Done already", text.to_owned(), next))
+        }
+    }
 }

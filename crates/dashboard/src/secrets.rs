@@ -5,23 +5,12 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use model::IdGen;
 use sha2::{Digest, Sha256};
-use store::Rotation;
-
-use crate::error::PageError;
 
 /// How long a setup link is good.
 pub const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// How long a session is good.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(14 * 86_400);
-
-/// How long the secret before a new one stays good, in seconds, as a form says it.
-pub(crate) fn overlap(text: &str) -> Result<Duration, PageError> {
-    let overlap = text.parse().map(Duration::from_secs).ok().filter(|it| *it <= Rotation::LONGEST_OVERLAP);
-    overlap.ok_or_else(|| {
-        PageError::bad_request("Say for how long the secret before stays good: a week at most.")
-    })
-}
 
 /// A token of 256 random bits. It has no `Debug`: it belongs in no log.
 pub struct Token(String);

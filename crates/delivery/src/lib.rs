@@ -15,7 +15,7 @@ mod worker;
 
 pub use crate::{
     attempt::{Request, USER_AGENT},
-    trial::{Happened, NewTrial, Trial, Trials},
+    trial::{Happened, NewTrial, Recipient, Trial, Trials},
     worker::{Options, Worker},
 };
 

@@ -23,8 +23,9 @@ pub struct Trials {
     ids: Arc<dyn IdGen>,
 }
 
-/// What is to be tried.
-pub struct NewTrial {
+/// Whom a trial goes to.
+#[derive(Clone)]
+pub struct Recipient {
     /// Whose it is.
     pub org: OrgId,
     /// The address.
@@ -33,6 +34,24 @@ pub struct NewTrial {
     pub secret: Option<String>,
     /// The secret before it and until when that signs, where it is being rotated.
     pub previous_secret: Option<(String, Time)>,
+}
+
+impl Recipient {
+    /// As an endpoint is told.
+    pub fn of(endpoint: Endpoint, org: OrgId) -> Self {
+        Self {
+            org,
+            url: endpoint.url,
+            secret: endpoint.secret,
+            previous_secret: endpoint.previous_secret.zip(endpoint.previous_secret_until),
+        }
+    }
+}
+
+/// What is to be tried.
+pub struct NewTrial {
+    /// Whom it goes to.
+    pub to: Recipient,
     /// The event whose sample is sent.
     pub event: EventType,
 }
@@ -41,13 +60,7 @@ impl NewTrial {
     /// As an endpoint is told: of this event, or else of the first that it asks for.
     pub fn to(endpoint: Endpoint, org: OrgId, event: Option<EventType>) -> Self {
         let first = endpoint.events.first().and_then(|name| EventType::parse(name));
-        Self {
-            org,
-            url: endpoint.url,
-            secret: endpoint.secret,
-            previous_secret: endpoint.previous_secret.zip(endpoint.previous_secret_until),
-            event: event.or(first).unwrap_or(EventType::CallCompleted),
-        }
+        Self { to: Recipient::of(endpoint, org), event: event.or(first).unwrap_or(EventType::CallCompleted) }
     }
 }
 
@@ -104,14 +117,14 @@ impl Trials {
             at: self.clock.now(),
             data: sample::data(new.event).to_string(),
         };
-        self.tell(new, happened).await
+        self.tell(new.to, happened).await
     }
 
     /// Sends an event that did happen, under its own id, and waits for the answer likewise.
-    pub async fn tell(&self, new: NewTrial, happened: Happened) -> Result<Trial, TargetError> {
-        let target = Target::parse(&new.url, &self.allow)?;
+    pub async fn tell(&self, to: Recipient, happened: Happened) -> Result<Trial, TargetError> {
+        let target = Target::parse(&to.url, &self.allow)?;
         let started_at = self.clock.now();
-        let request = Request::of(&delivery(new, happened), started_at);
+        let request = Request::of(&delivery(to, happened), started_at);
         let (headers, body) = (request.header_map(), request.body.clone());
         let outcome = self.client.post(&target, headers, body).await;
         Ok(Trial {
@@ -129,19 +142,19 @@ impl Trials {
 }
 
 /// A delivery as the worker has them, that nobody owes.
-fn delivery(new: NewTrial, happened: Happened) -> Delivery {
-    let (previous_secret, previous_secret_until) = new.previous_secret.unzip();
+fn delivery(to: Recipient, happened: Happened) -> Delivery {
+    let (previous_secret, previous_secret_until) = to.previous_secret.unzip();
     let destination = Destination {
         id: EndpointId::new(uuid::Uuid::nil()),
-        url: new.url,
-        secret: new.secret,
+        url: to.url,
+        secret: to.secret,
         previous_secret,
         previous_secret_until,
         source: None,
     };
     Delivery {
         id: DeliveryId::new(happened.id.uuid()),
-        org: new.org,
+        org: to.org,
         endpoint: Arc::new(destination),
         event_id: happened.id,
         event: happened.event,

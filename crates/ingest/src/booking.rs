@@ -59,15 +59,25 @@ pub(crate) fn is_booking_tool(name: &str) -> bool {
         || (name.contains("book") && name.contains("appointment") && !not.iter().any(|word| name.contains(word)))
 }
 
-/// The uses of booking tools in a conversation, each with what it is known by: the platform's id of it, or else the tool's
-/// name and its place among all uses of tools.
-pub(crate) fn uses(messages: &[Message]) -> impl Iterator<Item = (String, &Tool)> {
-    let tools = messages.iter().filter_map(|message| message.tool.as_ref());
-    let bookings = tools.enumerate().filter(|(_, tool)| is_booking_tool(&tool.name));
-    bookings.map(|(number, tool)| {
+/// The uses of the tools with some names in a conversation, in their order, each with what it is known by: the platform's
+/// id of it, or else the tool's name and its place among all uses of tools.
+pub(crate) fn uses_of(
+    messages: &[Message],
+    is_one: impl Fn(&str) -> bool,
+) -> impl Iterator<Item = (String, &Tool)> {
+    let tools = messages.iter().filter_map(|message| message.tool.as_ref()).enumerate();
+    tools.filter(move |(_, tool)| is_one(&tool.name)).map(|(number, tool)| {
         (tool.call_id.clone().unwrap_or_else(|| format!("{}#{number}", tool.name)), tool)
     })
 }
+
+/// The uses of booking tools.
+pub(crate) fn uses(messages: &[Message]) -> impl Iterator<Item = (String, &Tool)> {
+    uses_of(messages, is_booking_tool)
+}
+
+/// The keys under which a calendar answers the id of a booking.
+pub(crate) const IDS: [&str; 6] = ["bookingid", "appointmentid", "eventid", "uid", "id", "bookinguid"];
 
 /// Reads the use of a booking tool.
 pub(crate) fn read(tool: &Tool, org: &OrgSettings) -> Booking {
@@ -76,7 +86,7 @@ pub(crate) fn read(tool: &Tool, org: &OrgSettings) -> Booking {
     let answered = tool.result.as_ref().map(objects).unwrap_or_default();
     // What the calendar answered is what it holds; what the assistant asked for fills the rest.
     let both: Vec<&Map<String, Value>> = answered.iter().copied().chain(objects_of(asked)).collect();
-    let external_id = text(&answered, &["bookingid", "appointmentid", "eventid", "uid", "id", "bookinguid"]);
+    let external_id = text(&answered, &IDS);
     let zone = text(&both, &["timezone", "tz", "timezoneid"]).or_else(|| org.time_zone.clone());
     let starts_at = booking_time::start(&both, zone.as_deref());
     let verdict = verdict(tool, &answered, external_id.is_some());
@@ -169,15 +179,17 @@ fn objects_of(object: &Map<String, Value>) -> impl Iterator<Item = &Map<String, 
 }
 
 /// The first of some keys that holds text, or a number as an id does.
-fn text(objects: &[&Map<String, Value>], keys: &[&str]) -> Option<String> {
-    keys.iter().find_map(|wanted| {
-        let found = objects.iter().find_map(|object| find(object, wanted))?;
-        match found {
-            Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        }
-    })
+pub(crate) fn text(objects: &[&Map<String, Value>], keys: &[&str]) -> Option<String> {
+    keys.iter().find_map(|wanted| objects.iter().find_map(|object| find(object, wanted)).and_then(word))
+}
+
+/// A text that says something, or a number.
+pub(crate) fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// The value of a key, however it is spelled (`start_time`, `startTime`).

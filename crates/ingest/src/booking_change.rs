@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use store::{NewEvent, OrgSettings, Situation};
 
 use crate::{
-    booking::{find, flag, normalized, says_no},
+    booking::{self, find, flag, normalized, says_no, text, word},
     booking_time,
 };
 
@@ -45,14 +45,10 @@ pub fn changed_bookings(call: &CallState) -> Vec<String> {
     ids
 }
 
-/// The uses of such tools in a conversation, in their order, each with what it is known by, as [`crate::booking::uses`]
-/// has it.
+/// The uses of such tools in a conversation, in their order, each with what it is known by.
 fn uses(messages: &[Message]) -> impl Iterator<Item = (String, &Tool, Kind)> {
-    let tools = messages.iter().filter_map(|message| message.tool.as_ref()).enumerate();
-    tools.filter_map(|(number, tool)| {
-        let key = || format!("{}#{number}", tool.name);
-        kind(&tool.name).map(|kind| (tool.call_id.clone().unwrap_or_else(key), tool, kind))
-    })
+    let uses = booking::uses_of(messages, |name| kind(name).is_some());
+    uses.filter_map(|(key, tool)| Some((key, tool, kind(&tool.name)?)))
 }
 
 /// What came of a call's changes.
@@ -130,20 +126,9 @@ pub(crate) fn told<'a>(
     booked.filter_map(|before| NewEvent::of_appointment(before, after(before)?)).collect()
 }
 
-/// The keys under which the id of a booking stands.
-const IDS: [&str; 11] = [
-    "bookingid",
-    "appointmentid",
-    "eventid",
-    "reservationid",
-    "bookinguid",
-    "rescheduleuid",
-    "rescheduledfromuid",
-    "originalbookingid",
-    "originalappointmentid",
-    "uid",
-    "id",
-];
+/// Further keys under which the id of the booking stands that is meant, beside [`booking::IDS`].
+const MORE_IDS: [&str; 5] =
+    ["reservationid", "rescheduleuid", "rescheduledfromuid", "originalbookingid", "originalappointmentid"];
 
 /// What the assistant asked for, and what the calendar answered.
 struct Said<'a> {
@@ -162,7 +147,8 @@ impl<'a> Said<'a> {
     /// Every id that may be the booking's.
     fn ids(&self) -> Vec<String> {
         let objects = within(&self.asked).into_iter().chain(self.answered.iter().copied());
-        objects.flat_map(|object| IDS.iter().filter_map(|key| id(find(object, key)?))).collect()
+        let keys = || booking::IDS.iter().chain(&MORE_IDS);
+        objects.flat_map(|object| keys().filter_map(|key| word(find(object, key)?))).collect()
     }
 
     /// Whether the answer says that it worked: a no in it wins over a yes of the platform.
@@ -195,16 +181,13 @@ impl<'a> Said<'a> {
         let length = before.starts_at.zip(before.ends_at).map(|(start, end)| end.micros() - start.micros());
         let kept = |start: Time| length.map(|length| start.plus_micros(length));
         let ends_at = booking_time::end(&both, zone, starts_at).or_else(|| starts_at.and_then(kept));
-        let keys = ["bookingid", "appointmentid", "eventid", "uid", "id", "bookinguid"];
-        let answered_id =
-            keys.iter().find_map(|key| self.answered.iter().find_map(|object| id(find(object, key)?)));
         Appointment {
             starts_at,
             ends_at: ends_at.filter(|_| starts_at.is_some()),
             time_zone,
             status: AppointmentStatus::Rescheduled,
             // Some calendars make another booking of it.
-            external_id: answered_id.or_else(|| before.external_id.clone()),
+            external_id: text(&self.answered, &booking::IDS).or_else(|| before.external_id.clone()),
             ..before.clone()
         }
     }
@@ -231,14 +214,6 @@ fn within(object: &Map<String, Value>) -> Vec<&Map<String, Value>> {
     let wraps = ["data", "booking", "event", "appointment", "result"];
     let inner = object.iter().filter(|(key, _)| wraps.contains(&normalized(key).as_str()));
     std::iter::once(object).chain(inner.filter_map(|(_, value)| value.as_object())).collect()
-}
-
-fn id(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 /// An explicit yes or no to the change in an answer. That a booking is confirmed says that it was moved, and never that

@@ -98,14 +98,14 @@ fn lead_created() -> Value {
     })
 }
 
-fn endpoint(disabled_at: Value) -> Value {
+fn endpoint(disable_at: Value) -> Value {
     json!({
         "webhook_id": "0197a3c4-d5e6-7f80-91a2-b3c4d5e6f706",
         "description": "Our CRM",
         "failures": 412,
         "failing_since": "2026-02-20T08:58:00.000Z",
         "last_error": "the receiver answered 503",
-        "disabled_at": disabled_at,
+        "disable_at": disable_at,
     })
 }
 

@@ -1,6 +1,6 @@
-//! The circuit of each endpoint: after some failures in a row, or where it asks to be left alone, only a probe is sent now
-//! and then, and its first success sends all that waited. So a receiver that is down is not hammered, and one that is back is told within minutes. One
-//! that is down for days is disabled.
+//! The circuit of each endpoint: after some failures in a row, or where it asks to be left alone, only a probe is sent
+//! now and then, and its first success sends all that waited. So a receiver that is down is not hammered, and one that
+//! is back is told within minutes. One that is down for days is disabled.
 //!
 //! An endpoint that is well costs nothing: only failures are written down, and the first success after them.
 
@@ -138,21 +138,24 @@ impl Failing {
         self.others_failed || self.opened_at.is_some()
     }
 
-    fn event(&self, event: EventType, endpoint: EndpointId, disabled_at: Option<Time>) -> NewEvent {
+    fn event(&self, event: EventType, endpoint: EndpointId) -> NewEvent {
         let data = EndpointStanding {
             webhook_id: endpoint,
             description: self.description.as_deref(),
             failures: self.failures,
             failing_since: self.since,
             last_error: self.last_error.as_deref(),
-            disabled_at,
+            disable_at: self.disable_at,
         };
         NewEvent { event, call_id: None, data: EventData::Json(writes::to_json(&data)) }
     }
 }
 
 /// A try failed: it is counted, and the circuit opens where that was one too many, or the next probe is set. An endpoint
-/// that has failed for days is disabled, of which the others are told a day ahead. A probe comes no sooner than `earliest`.
+/// that has failed for days is disabled, of which the others are told a day ahead.
+///
+/// Who asks to be left alone by `Retry-After` (RFC 9110 section 10.2.3) is, until then at least. A failure of ours opens
+/// the circuit too, so that all that waits is sent when we are well again, but disables nothing and is told to nobody.
 pub(crate) async fn note_failure(
     tx: &mut Tx<'_>,
     teller: &Teller,
@@ -181,8 +184,7 @@ pub(crate) async fn note_failure(
         disable(tx, teller, endpoint, &failing, &mut stamps).await?;
         return Ok(Some(Turn::Disabled));
     }
-    let is_failing =
-        failing.failures >= OPENS_AFTER && (failing.others_failed || failing.opened_at.is_some());
+    let is_failing = failing.failures >= OPENS_AFTER && failing.is_serious();
     let asked = attempt.asked_to_wait.map(|wait| now + wait);
     let opens = failing.opened_at.is_none() && (is_failing || asked.is_some());
     let is_probe = failing.opened_at.is_some() && delivery.is_probe;
@@ -211,7 +213,7 @@ pub(crate) async fn note_failure(
     let Failing { opened_at, probe_at, probes, disable_at, is_told, .. } = failing;
     tx.execute(sql, params![endpoint, org, opened_at, probe_at, probes, disable_at, is_told]).await?;
     if tells {
-        let event = failing.event(EventType::EndpointFailing, endpoint, disable_at);
+        let event = failing.event(EventType::EndpointFailing, endpoint);
         events::insert_about(tx, teller, event, endpoint, &mut stamps).await?;
     }
     Ok(opens.then_some(Turn::Opened))
@@ -231,7 +233,7 @@ async fn disable(
     let state = EndpointState::Disabled.as_str();
     tx.execute(sql, params![endpoint, teller.org, state, stamp]).await?;
     tx.left.others = true;
-    let event = failing.event(EventType::EndpointDisabled, endpoint, Some(teller.now));
+    let event = failing.event(EventType::EndpointDisabled, endpoint);
     events::insert_about(tx, teller, event, endpoint, stamps).await
 }
 
@@ -244,11 +246,13 @@ pub(crate) async fn note_success(
     let endpoint = delivery.endpoint.id;
     let mut stamps = Stamps::take(tx, teller.org, teller.now).await?;
     let Some(failed) = close(tx, teller.org, endpoint, teller.now).await? else { return Ok(None) };
+    let turn = failed.opened_at.map(|_| Turn::Closed);
     if failed.is_told && failed.state == EndpointState::Enabled {
-        let event = failed.event(EventType::EndpointRecovered, endpoint, None);
+        // Nothing is foreseen any more.
+        let event = Failing { disable_at: None, ..failed }.event(EventType::EndpointRecovered, endpoint);
         events::insert_about(tx, teller, event, endpoint, &mut stamps).await?;
     }
-    Ok(failed.opened_at.map(|_| Turn::Closed))
+    Ok(turn)
 }
 
 /// An endpoint was changed by a person: how it failed before says nothing of it any more.

@@ -47,8 +47,8 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
 
 impl Store {
     /// Takes due deliveries under a lease until `until`: for each endpoint as many as `room` says, the longest due
-    /// first. Beside them the endpoints to which more are due than there was room for. Of an endpoint whose circuit is open, only
-    /// the one longest due is taken, as a probe, when its time has come, and what a person asked for.
+    /// first. Beside them the endpoints to which more may be due than there was room for. Of an endpoint whose circuit is
+    /// open, only the one longest due is taken, as a probe, when its time has come, and what a person asked for.
     pub async fn claim_deliveries(
         &self,
         owner: Uuid,
@@ -67,7 +67,7 @@ impl Store {
                     let room = room(endpoint);
                     let lease = (owner, until);
                     if let Some(probe_at) = probe_at {
-                        if room == 0 && probe_at <= now {
+                        if room == 0 {
                             crowded.push(endpoint);
                         }
                         claimed.extend(probe(tx, endpoint, lease, (probe_at, now), room).await?);
@@ -126,10 +126,10 @@ impl Store {
     /// Gives back a delivery that was taken and not tried. One that was never tried is as old as it was.
     pub async fn give_back(&self, delivery: &Delivery, owner: Uuid) -> Result<()> {
         let now = self.0.clock.now();
-        let (id, probes) = (delivery.id, delivery.is_probe.then_some((delivery.org, delivery.endpoint.id)));
+        let (id, probe) = (delivery.id, delivery.is_probe.then_some((delivery.org, delivery.endpoint.id)));
         self.write_repeatable(move |tx| {
             Box::pin(async move {
-                if let Some((org, endpoint)) = probes {
+                if let Some((org, endpoint)) = probe {
                     circuit::return_probe(tx, org, endpoint, now).await?;
                 }
                 let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \

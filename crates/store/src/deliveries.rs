@@ -224,5 +224,5 @@ async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now:
     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
                WHERE endpoint_id = ?1 AND due_at > 0";
     tx.execute(sql, params![endpoint, now]).await?;
-    held::call_off(tx, org, endpoint, None, now).await
+    held::call_off(tx, endpoint, None, now).await
 }

@@ -177,7 +177,10 @@ const FORWARDED_BYTES: usize = 16 << 10;
 pub(crate) const FAILED: &str = "state IN ('retrying', 'exhausted', 'held', 'cancelled')";
 
 const SUMMARY: &str = "SELECT d.id, d.created_at, d.endpoint_id, p.url, d.event_id, e.type, e.call_id, d.state, \
-     d.attempts, d.due_at, d.last_status, d.last_error, d.updated_at";
+     d.attempts, \
+     CASE WHEN d.due_at < p.probe_at AND (d.manual_attempt IS NULL OR d.manual_attempt <> d.attempts + 1) \
+          THEN p.probe_at ELSE d.due_at END, \
+     d.last_status, d.last_error, d.updated_at";
 
 const FROM: &str =
     "FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";

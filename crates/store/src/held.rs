@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use model::{DeliveryId, EndpointId, OrgId, Time};
+use model::{DeliveryId, EndpointId, Time};
 
 use crate::{Result, delivery_log::FAILED, tx::Tx, value::params};
 
@@ -43,9 +43,10 @@ impl FromStr for HeldChoice {
 /// How long a delivery waits whose endpoint is just being changed, in microseconds.
 const MOMENT_MICROS: i64 = 1_000_000;
 
-/// The held deliveries of the endpoint `?2` of the organization `?1`.
+/// The held deliveries of the endpoint `?1`. Without the organization, as where an endpoint is gone: its own statement
+/// saw to that.
 fn are_held() -> String {
-    format!("org_id = ?1 AND {FAILED} AND endpoint_id = ?2 AND state = 'held'")
+    format!("endpoint_id = ?1 AND {FAILED} AND state = 'held'")
 }
 
 /// The endpoint is not told: what it is still owed waits. What a person asked to have sent is sent all the same.
@@ -60,23 +61,22 @@ pub(crate) async fn hold_waiting(tx: &mut Tx<'_>, endpoint: EndpointId, now: Tim
 /// is sent first, or is called off.
 pub(crate) async fn release(
     tx: &mut Tx<'_>,
-    org: OrgId,
     endpoint: EndpointId,
     choice: HeldChoice,
     now: Time,
 ) -> Result<()> {
     match choice {
         HeldChoice::Deliver => {}
-        HeldChoice::DeliverAfter(time) => call_off(tx, org, endpoint, Some(time), now).await?,
-        HeldChoice::Discard => return call_off(tx, org, endpoint, None, now).await,
+        HeldChoice::DeliverAfter(time) => call_off(tx, endpoint, Some(time), now).await?,
+        HeldChoice::Discard => return call_off(tx, endpoint, None, now).await,
     }
     // A stamp may be a little ahead of the time of day.
     let sql = format!(
         "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-             due_at = CASE WHEN created_at < ?3 THEN created_at ELSE ?3 END, updated_at = ?3 WHERE {}",
+             due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END, updated_at = ?2 WHERE {}",
         are_held()
     );
-    let released = tx.execute(&sql, params![org, endpoint, now]).await?;
+    let released = tx.execute(&sql, params![endpoint, now]).await?;
     tx.left.others |= released > 0;
     Ok(())
 }
@@ -84,15 +84,14 @@ pub(crate) async fn release(
 /// Calls off what is held for an endpoint, or only what was made until a time.
 pub(crate) async fn call_off(
     tx: &mut Tx<'_>,
-    org: OrgId,
     endpoint: EndpointId,
     until: Option<Time>,
     now: Time,
 ) -> Result<()> {
-    let mut sql = format!("UPDATE deliveries SET state = 'cancelled', updated_at = ?3 WHERE {}", are_held());
-    let mut params = params![org, endpoint, now].to_vec();
+    let mut sql = format!("UPDATE deliveries SET state = 'cancelled', updated_at = ?2 WHERE {}", are_held());
+    let mut params = params![endpoint, now].to_vec();
     if let Some(until) = until {
-        sql.push_str(" AND created_at <= ?4");
+        sql.push_str(" AND created_at <= ?3");
         params.push(until.into());
     }
     tx.execute(&sql, &params).await.map(drop)

@@ -12,9 +12,8 @@ use crate::{
     value::{Cells, params},
 };
 
-/// How many failed deliveries one write looks at, and how many it makes due.
-const LOOKED_AT: usize = 2000;
-const MADE_DUE: usize = 500;
+/// How many deliveries one write makes due.
+const SLICE: usize = 500;
 
 /// Which deliveries are sent again.
 #[derive(Clone, Debug)]
@@ -103,8 +102,8 @@ fn read(row: &mut Cells<'_>) -> Result<Recovery> {
 }
 
 impl OrgStore {
-    /// How many deliveries a recovery would send again. `None` where there is no such endpoint.
-    pub async fn count_recoverable(&self, new: NewRecovery) -> Result<Option<i64>> {
+    /// How many deliveries a recovery would send again; counting ends at `most`. `None` where there is no such endpoint.
+    pub async fn count_recoverable(&self, new: NewRecovery, most: i64) -> Result<Option<i64>> {
         let org = self.org;
         self.store
             .read(move |tx| {
@@ -112,7 +111,7 @@ impl OrgStore {
                     if state_of(tx, org, new.endpoint).await?.is_none() {
                         return Ok(None);
                     }
-                    count(tx, org, &new).await.map(Some)
+                    count(tx, &new, most).await.map(Some)
                 })
             })
             .await
@@ -128,7 +127,7 @@ impl OrgStore {
     ) -> Result<Option<Recovering>> {
         let (org, now, id) = (self.org, self.store.0.clock.now(), self.store.0.ids.id());
         // Counted beside the writer: there may be many. What fails meanwhile is one more.
-        let Some(total) = self.count_recoverable(new.clone()).await? else { return Ok(None) };
+        let Some(total) = self.count_recoverable(new.clone(), i64::MAX).await? else { return Ok(None) };
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -204,15 +203,21 @@ async fn state_of(tx: &mut Tx<'_>, org: OrgId, id: EndpointId) -> Result<Option<
     tx.first(sql, params![id, org], |row| row.word("endpoint state", EndpointState::parse)).await
 }
 
-async fn count(tx: &mut Tx<'_>, org: OrgId, new: &NewRecovery) -> Result<i64> {
+/// The deliveries of the endpoint `?1` that stand like `?2`, made between two times. Without the organization: the
+/// endpoint is its own, as was seen to, and naming it here too would make SQLite walk all that it has.
+fn are_of_endpoint() -> String {
+    format!("endpoint_id = ?1 AND {FAILED} AND state = ?2 AND created_at > ?3 AND created_at <= ?4")
+}
+
+async fn count(tx: &mut Tx<'_>, new: &NewRecovery, most: i64) -> Result<i64> {
     let mut count = 0;
     let (since, until) = (new.since.unwrap_or(EVER), new.until.unwrap_or(Time::from_micros(i64::MAX)));
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 AS one FROM deliveries WHERE {} AND {IS_KEPT} LIMIT ?5) AS part",
+        are_of_endpoint()
+    );
     for state in NewRecovery::STATES.into_iter().filter(|state| new.states.contains(state)) {
-        let sql = format!(
-            "SELECT count(*) FROM deliveries WHERE org_id = ?1 AND {FAILED} AND created_at > ?2 AND created_at <= ?3 \
-                 AND endpoint_id = ?4 AND state = ?5 AND {IS_KEPT}"
-        );
-        let values = params![org, since, until, new.endpoint, state.as_str()];
+        let values = params![new.endpoint, state.as_str(), since, until, most - count];
         count += tx.first(&sql, values, |row| row.get::<i64>()).await?.unwrap_or(0);
     }
     Ok(count)
@@ -221,35 +226,24 @@ async fn count(tx: &mut Tx<'_>, org: OrgId, new: &NewRecovery) -> Result<i64> {
 /// Goes on along the failed deliveries, the oldest first.
 async fn advance(tx: &mut Tx<'_>, mut recovery: Recovery, now: Time) -> Result<Recovery> {
     // Whoever has said meanwhile that it is gone is told nothing more.
-    let is_told = state_of(tx, recovery.org, recovery.endpoint).await?;
-    if is_told.is_none_or(|state| state == EndpointState::Gone) {
-        recovery.finished_at = Some(now);
-        let sql = "UPDATE recoveries SET finished_at = ?2 WHERE id = ?1";
-        tx.execute(sql, params![recovery.id, now]).await?;
-        return Ok(recovery);
-    }
-    let sql = format!(
-        "SELECT id, created_at, endpoint_id, state FROM deliveries \
-         WHERE org_id = ?1 AND {FAILED} AND created_at > ?2 AND created_at <= ?3 ORDER BY created_at LIMIT {LOOKED_AT}"
-    );
-    let read = |row: &mut Cells<'_>| {
-        let (id, at, endpoint): (DeliveryId, Time, EndpointId) = (row.get()?, row.get()?, row.get()?);
-        Ok((id, at, endpoint, row.word("delivery state", DeliveryState::parse)?))
-    };
-    let found = tx.query(&sql, params![recovery.org, recovery.reached, recovery.until], read).await?;
-    let is_whole = found.len() < LOOKED_AT;
-    let mut left = MADE_DUE;
-    for (id, at, endpoint, state) in found {
-        if left == 0 {
-            break;
+    let state = state_of(tx, recovery.org, recovery.endpoint).await?;
+    let mut found: Vec<(Time, DeliveryId)> = Vec::new();
+    if state.is_some_and(|state| state != EndpointState::Gone) {
+        let sql = format!(
+            "SELECT created_at, id FROM deliveries WHERE {} ORDER BY created_at LIMIT {SLICE}",
+            are_of_endpoint()
+        );
+        for state in &recovery.states {
+            let values = params![recovery.endpoint, state.as_str(), recovery.reached, recovery.until];
+            found.extend(tx.query(&sql, values, |row| Ok((row.get()?, row.get()?))).await?);
         }
+    }
+    found.sort_unstable();
+    recovery.finished_at = (found.len() < SLICE).then_some(now);
+    for (at, id) in found.into_iter().take(SLICE) {
         recovery.reached = at;
-        if endpoint == recovery.endpoint && recovery.states.contains(&state) {
-            recovery.done += make_due(tx, id, now).await?;
-            left -= 1;
-        }
+        recovery.done += make_due(tx, id, now).await?;
     }
-    recovery.finished_at = (is_whole && left > 0).then_some(now);
     let sql = "UPDATE recoveries SET reached = ?2, done = ?3, finished_at = ?4 WHERE id = ?1";
     tx.execute(sql, params![recovery.id, recovery.reached, recovery.done, recovery.finished_at]).await?;
     tx.left.others = true;

@@ -34,8 +34,8 @@ impl Waiting {
 
 /// Those that are due, each to be found by its endpoint.
 async fn due(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<Waiting> {
-    let sql = "SELECT w.state, COUNT(*) FROM (SELECT state FROM deliveries \
-               WHERE endpoint_id = ?2 AND org_id = ?1 AND due_at IS NOT NULL LIMIT ?3) w GROUP BY w.state";
+    let sql = "SELECT w.state, COUNT(*) FROM (SELECT d.state FROM endpoints p JOIN deliveries d ON d.endpoint_id = p.id \
+               WHERE p.id = ?2 AND p.org_id = ?1 AND d.due_at IS NOT NULL LIMIT ?3) w GROUP BY w.state";
     let read =
         |row: &mut Cells<'_>| Ok((row.word("delivery state", DeliveryState::parse)?, row.get::<i64>()?));
     let counts = tx.query(sql, params![org, endpoint, Waiting::MOST + 1], read).await?;
@@ -52,8 +52,8 @@ async fn due(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<Waitin
 
 async fn held(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<i64> {
     let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT 1 AS one FROM deliveries \
-         WHERE org_id = ?1 AND {FAILED} AND endpoint_id = ?2 AND state = 'held' LIMIT ?3) w"
+        "SELECT COUNT(*) FROM (SELECT 1 AS one FROM endpoints p JOIN deliveries d ON d.endpoint_id = p.id \
+         WHERE p.id = ?2 AND p.org_id = ?1 AND d.{FAILED} AND d.state = 'held' LIMIT ?3) w"
     );
     let count = tx.first(&sql, params![org, endpoint, Waiting::MOST + 1], |row| row.get()).await?;
     Ok(count.unwrap_or_default())

@@ -162,7 +162,7 @@ impl OrgStore {
                         endpoint.trouble = None;
                     }
                     if change.state == Some(EndpointState::Enabled) {
-                        held::release(tx, org, id, change.held, now).await?;
+                        held::release(tx, id, change.held, now).await?;
                     }
                     Ok(Some(endpoint))
                 })
@@ -250,7 +250,7 @@ async fn delete(tx: &mut Tx<'_>, org: OrgId, id: EndpointId, (now, stamp): (Time
     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
                WHERE endpoint_id = ?1 AND due_at > 0";
     tx.execute(sql, params![id, now]).await?;
-    held::call_off(tx, org, id, None, now).await?;
+    held::call_off(tx, id, None, now).await?;
     Ok(true)
 }
 

@@ -13,6 +13,7 @@ use crate::{
     extract::{Json, PathId, Query, TimeParam},
     openapi::{self, OneOf},
     v1::{
+        bodies::wrong,
         idempotency::{IdempotencyKey, answered, idempotency},
         webhooks,
     },
@@ -146,16 +147,16 @@ pub(crate) async fn count_recoverable(
     let CountRecoverable { state, since, until } = query;
     let states = vec![state.unwrap_or(RecoverableState::Exhausted).into()];
     let new = NewRecovery { endpoint: id, states, since: since.map(|at| at.0), until: until.map(|at| at.0) };
-    let count = caller.store.count_recoverable(new).await?.ok_or_else(webhooks::unknown)?;
+    let count = caller.store.count_recoverable(new, i64::MAX).await?.ok_or_else(webhooks::unknown)?;
     Ok(One::new(RecoverableCount { webhook_id: id, count }))
 }
 
 /// Recover failed deliveries
 ///
 /// Sends again everything that an endpoint was owed of a time and did not get, without a limit, the oldest first, but
-/// what tells of a person who was erased: each
-/// with the same body and `delivery_id` as before, so a receiver that had it after all knows it again. Its schedule begins
-/// anew. While the endpoint is paused or disabled, what is recovered is held.
+/// what tells of a person who was erased: each with the same body and `delivery_id` as before, so a receiver that had it
+/// after all knows it again. Its schedule begins anew. While the endpoint is paused or disabled, what is recovered is
+/// held.
 ///
 /// Many are made due in the background: `GET /v1/recoveries/{id}` tells how far that is. 409 where the endpoint is gone:
 /// enable it first.
@@ -176,7 +177,7 @@ pub(crate) async fn recover_deliveries(
     let RecoverDeliveries { states, since, until } = body.value;
     let states = states.unwrap_or_else(|| vec![RecoverableState::Exhausted]);
     if states.is_empty() {
-        return Err(super::bodies::wrong("states", "must name at least one"));
+        return Err(wrong("states", "must name at least one"));
     }
     let states = states.into_iter().map(DeliveryState::from).collect();
     let new = NewRecovery { endpoint: id, states, since, until };

@@ -1,7 +1,7 @@
 //! `POST …/test`: a sample sent at once, and all that came of it.
 
 use axum::extract::State;
-use delivery::{NewTrial, Trial, sign};
+use delivery::{NewTrial, Recipient, Trial, sign};
 use model::{EventType, Stamp, id::kind};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
@@ -137,8 +137,9 @@ pub(crate) async fn test_unsaved_webhook(
     let secret = secret.unwrap_or_else(|| made_up.clone());
     check_secret(secret.as_deref())?;
     let event = event.map_or(EventType::CallCompleted, |event| event.0);
-    let new = NewTrial { org: caller.org, url: url.clone(), secret, previous_secret: None, event };
-    let trial = state.trials.send(new).await.map_err(|error| wrong("url", &error.to_string()))?;
+    let to = Recipient { org: caller.org, url: url.clone(), secret, previous_secret: None };
+    let trial =
+        state.trials.send(NewTrial { to, event }).await.map_err(|error| wrong("url", &error.to_string()))?;
     Ok(One::new(WebhookTest::new(event, url, made_up, trial)))
 }
 

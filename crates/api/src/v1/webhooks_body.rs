@@ -205,9 +205,9 @@ impl From<EndpointState> for WebhookState {
 }
 
 /// How an endpoint fails. After five failures in a row, of two deliveries at least, or where it asks for time by
-/// `Retry-After`, its circuit opens: what it is owed
-/// waits, and one delivery is sent now and then to see whether it is well again. Then everything is sent. An endpoint that
-/// takes nothing for five days is disabled; that is foreseen a day ahead.
+/// `Retry-After`, its circuit opens: what it is owed waits, and one delivery is sent now and then to see whether it is
+/// well again. Then everything is sent. An endpoint that takes nothing for five days is disabled; that is foreseen a day
+/// ahead.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookTrouble)]
 pub(crate) struct ShownTrouble {

@@ -17,9 +17,10 @@ use super::{
 use crate::{
     Dashboard,
     call::Badge,
-    endpoint::{self, Draft, Fault, Owed, TestView},
+    endpoint::{self, Draft, Owed, TestView},
     error::PageError,
     extract::{Form, PathIds},
+    fault::{Fault, Faults},
     once,
     person::Person,
     shell::{Shell, Tab, page_with},
@@ -64,7 +65,7 @@ struct IntegrationPage {
     held: (String, String),
     once: String,
     draft: Draft,
-    fault: Option<Fault>,
+    fault: Faults,
     test: Option<TestView>,
     made: Option<NewSecret>,
     secret: Option<String>,
@@ -74,12 +75,6 @@ struct IntegrationPage {
     given_up: Option<Owed>,
     all_deliveries: String,
     zone: String,
-}
-
-impl IntegrationPage {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        self.fault.as_ref().filter(|(each, _)| *each == field).map(|(_, why)| why.as_str())
-    }
 }
 
 /// Where an endpoint's page is.
@@ -142,7 +137,7 @@ pub(crate) async fn show(
             held: shown.held.unwrap_or_else(|| ("deliver".to_owned(), zone.local(state.clock.now()))),
             once: once::fresh(&*state.ids),
             draft: shown.draft.unwrap_or(draft),
-            fault: shown.fault,
+            fault: Faults(shown.fault),
             test: shown.test,
             made: shown.made,
             secret: endpoint.secret.as_deref().and_then(last4),
@@ -278,7 +273,7 @@ pub(crate) async fn test_integration(
         return Err(cannot("It gets a voice platform’s own messages: to test it, make a call there.".into()));
     }
     let new = NewTrial::to(endpoint.clone(), person.visitor.org, None::<EventType>);
-    let (event, url) = (new.event, new.url.clone());
+    let (event, url) = (new.event, new.to.url.clone());
     let sent = state.trials.send(new).await;
     let trial = sent.map_err(|error| cannot(endpoint::sentence(&error.to_string())))?;
     let shown = Shown { test: Some(TestView::new(event, url, trial)), ..Shown::default() };

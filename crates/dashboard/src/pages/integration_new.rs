@@ -2,17 +2,18 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
-use delivery::{NewTrial, sign};
+use delivery::{NewTrial, Recipient, sign};
 use http::StatusCode;
 use model::{EventType, Permission};
 use serde::{Deserialize, Serialize};
-use store::{Endpoint, NewEndpoint, Written};
+use store::{Endpoint, NewEndpoint};
 
 use crate::{
     Dashboard,
-    endpoint::{Draft, Fault, TestView, sentence},
+    endpoint::{Draft, TestView, sentence},
     error::PageError,
     extract::{Form, Query},
+    fault::{Fault, Faults},
     once,
     person::Person,
     shell::{Shell, Tab, page, page_with},
@@ -32,14 +33,8 @@ struct NewPage {
     tool: Tool,
     once: String,
     draft: Draft,
-    fault: Option<Fault>,
+    fault: Faults,
     test: Option<TestView>,
-}
-
-impl NewPage {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        self.fault.as_ref().filter(|(each, _)| *each == field).map(|(_, why)| why.as_str())
-    }
 }
 
 /// An endpoint that was just made.
@@ -60,7 +55,7 @@ struct MadePage {
 
 fn form(person: &Person, state: &Dashboard, tool: Tool, once: String, draft: Draft) -> NewPage {
     let shell = person.shell(state, format!("Connect {}", tool.name()), Tab::Integrations);
-    NewPage { shell, tool, once, draft, fault: None, test: None }
+    NewPage { shell, tool, once, draft, fault: Faults(None), test: None }
 }
 
 pub(crate) async fn show_form(
@@ -84,7 +79,7 @@ pub(crate) async fn test_or_save(
     let checked = match draft.check(&state.trials) {
         Ok(checked) => checked,
         Err(fault) => {
-            let again = NewPage { fault: Some(fault), ..form(&person, &state, tool, once, draft) };
+            let again = NewPage { fault: Faults(Some(fault)), ..form(&person, &state, tool, once, draft) };
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &again);
         }
     };
@@ -93,7 +88,7 @@ pub(crate) async fn test_or_save(
         let shown = match test(&state, &person, checked.url, event.unwrap_or(EventType::CallCompleted)).await
         {
             Ok(test) => NewPage { test: Some(test), ..form(&person, &state, tool, once, draft) },
-            Err(fault) => NewPage { fault: Some(fault), ..form(&person, &state, tool, once, draft) },
+            Err(fault) => NewPage { fault: Faults(Some(fault)), ..form(&person, &state, tool, once, draft) },
         };
         return page(&shown);
     }
@@ -101,12 +96,9 @@ pub(crate) async fn test_or_save(
     let new = NewEndpoint { url: checked.url, events: checked.events, secret: Some(secret), source: None };
     let once = once::idempotency(&once, "POST /settings/integrations/new", &fields);
     let written = store.create_endpoint_once(new, checked.description, Some(once), made).await?;
-    let data = match written {
-        Written::Done { data, .. } | Written::Replayed { data, .. } => data,
-        Written::Conflict => return Err(saved_already()),
-    };
+    let made = serde_json::from_str(&once::kept(written)?)?;
     let shell = person.shell(&state, "Connected", Tab::Integrations);
-    page(&MadePage { shell, tool, made: serde_json::from_str(&data)? })
+    page(&MadePage { shell, tool, made })
 }
 
 /// What is kept for when the form comes again.
@@ -123,14 +115,11 @@ fn made(endpoint: &Endpoint) -> String {
 /// Sends a sample to an address that is not saved, signed with a secret that is made up for it.
 async fn test(state: &Dashboard, person: &Person, url: String, event: EventType) -> Result<TestView, Fault> {
     let secret = Some(sign::generate_secret(&*state.ids));
-    let new = NewTrial { org: person.visitor.org, url: url.clone(), secret, previous_secret: None, event };
-    let trial = state.trials.send(new).await.map_err(|error| ("url", sentence(&error.to_string())))?;
+    let to = Recipient { org: person.visitor.org, url: url.clone(), secret, previous_secret: None };
+    let trial = state
+        .trials
+        .send(NewTrial { to, event })
+        .await
+        .map_err(|error| ("url", sentence(&error.to_string())))?;
     Ok(TestView::new(event, url, trial))
-}
-
-fn saved_already() -> PageError {
-    let text = "This form was saved before with other words. What was saved is in the list; for another one, open the \
-                form anew.";
-    let next = ("/settings/integrations", "Back to the integrations");
-    PageError::said(StatusCode::CONFLICT, "Saved already", text.into(), next)
 }

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
-use store::{DeliveryState, Endpoint, NewRecovery, OrgStore, Recovering};
+use store::{DeliveryState, Endpoint, NewRecovery, OrgStore, Recovering, Waiting};
 
 use super::integration::{address, find, missing};
 use crate::{
@@ -24,10 +24,14 @@ fn all_given_up(endpoint: &Endpoint) -> NewRecovery {
 
 /// How many were given up, if any were, with the list of them.
 pub(crate) async fn given_up(store: &OrgStore, endpoint: &Endpoint) -> Result<Option<Owed>, PageError> {
-    let count = store.count_recoverable(all_given_up(endpoint)).await?.unwrap_or(0);
+    let count = store.count_recoverable(all_given_up(endpoint), Waiting::MOST + 1).await?.unwrap_or(0);
+    let words = match count {
+        0..=Waiting::MOST => show::count(count),
+        _ => format!("more than {}", show::count(Waiting::MOST)),
+    };
     let id = endpoint.id.to_string();
     let href = show::address("/deliveries", &[("state", "exhausted"), ("webhook", &id)]);
-    Ok((count > 0).then(|| Owed { words: format!("{} given up", show::count(count)), href }))
+    Ok((count > 0).then(|| Owed { words: format!("{words} given up"), href }))
 }
 
 /// Sends all of them again, the oldest first.

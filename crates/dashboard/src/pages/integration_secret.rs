@@ -5,10 +5,9 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use delivery::sign;
-use http::StatusCode;
 use model::Time;
 use serde::{Deserialize, Serialize};
-use store::{Endpoint, Rotation, Written};
+use store::{Endpoint, Rotation};
 
 use super::integration::{self, NewSecret, Shown, find, missing, show};
 use crate::{
@@ -17,7 +16,6 @@ use crate::{
     extract::{Form, PathIds},
     once,
     person::Person,
-    secrets::overlap,
 };
 
 /// What is kept for when the form comes again.
@@ -40,7 +38,7 @@ pub(crate) async fn rotate_integration_secret(
         store.expire_previous_secret(id).await?.ok_or_else(missing)?;
         return Ok(Redirect::to(&integration::address(id)).into_response());
     }
-    let overlap = overlap(fields.text("overlap"))?;
+    let overlap = fields.overlap("overlap")?;
     let operation = format!("POST {}/secret", integration::address(id));
     let once = once::idempotency(&once::key(&fields, &*state.ids), &operation, &fields);
     let rotation = Rotation { secret: sign::generate_secret(&*state.ids), overlap };
@@ -51,19 +49,9 @@ pub(crate) async fn rotate_integration_secret(
     };
     let written =
         store.rotate_endpoint_secret(id, rotation, Some(once), answer).await?.ok_or_else(missing)?;
-    let data = match written {
-        Written::Done { data, .. } | Written::Replayed { data, .. } => data,
-        Written::Conflict => return Err(sent_before()),
-    };
-    let rotated: Rotated = serde_json::from_str(&data)?;
+    let rotated: Rotated = serde_json::from_str(&once::kept(written)?)?;
     let until = rotated.until.map(|until| person.zone(&state).moment(until));
     let made = rotated.secret.map(|secret| NewSecret { secret, until });
     let endpoint = store.get_endpoint(id).await?.ok_or_else(missing)?;
     show(&state, &person, &store, endpoint, Shown { made, ..Shown::default() }).await
-}
-
-pub(crate) fn sent_before() -> PageError {
-    let text =
-        "This form was sent before with other words. Open the page anew and look what holds now.".to_owned();
-    PageError::said(StatusCode::CONFLICT, "Done already", text, ("/", "Open the dashboard"))
 }

@@ -8,6 +8,7 @@ use model::{EndpointId, Permission, Place, PlacedPage};
 use serde::Deserialize;
 use store::{Endpoint, Waiting};
 
+use super::integration::address;
 use crate::{
     Dashboard,
     call::Badge,
@@ -76,7 +77,7 @@ pub(crate) async fn list_integrations(
 fn row(endpoint: &Endpoint, waiting: &HashMap<EndpointId, Waiting>, zone: &Zone) -> EndpointRow {
     let waiting = waiting.get(&endpoint.id).copied().unwrap_or_default();
     EndpointRow {
-        href: format!("/settings/integrations/{}", endpoint.id),
+        href: address(endpoint.id),
         name: endpoint::name(endpoint),
         url: endpoint.url.clone(),
         told: endpoint::told(endpoint),

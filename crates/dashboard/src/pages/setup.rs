@@ -14,6 +14,7 @@ use crate::{
     Dashboard,
     error::PageError,
     extract::{Form, Query},
+    fault::{Fault, Faults},
     password,
     person::session_cookie,
     secrets::{SESSION_LIFETIME, Token},
@@ -46,15 +47,8 @@ struct SetupPage {
     token: String,
     organizations: Vec<(String, String)>,
     filled: Filled,
-    /// Which field is wrong, and why.
-    fault: Option<(&'static str, String)>,
+    fault: Faults,
     zones: Vec<String>,
-}
-
-impl SetupPage {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        self.fault.as_ref().filter(|(name, _)| *name == field).map(|(_, why)| why.as_str())
-    }
 }
 
 pub(crate) async fn show_setup(
@@ -74,7 +68,7 @@ async fn form(
     headers: &HeaderMap,
     token: String,
     mut filled: Filled,
-    fault: Option<(&'static str, String)>,
+    fault: Option<Fault>,
 ) -> Result<Response, PageError> {
     let organizations = state.store.list_orgs(OFFERED).await?;
     let organizations: Vec<_> = organizations.into_iter().map(|org| (org.id.to_string(), org.name)).collect();
@@ -85,7 +79,7 @@ async fn form(
     let zones =
         jiff::tz::db().available().map(|name| name.to_string()).filter(|name| is_usual(name)).collect();
     let shell = Shell::anonymous(state, Look::of(headers), "Set up InboundFlow");
-    page_with(status, &SetupPage { shell, token, organizations, filled, fault, zones })
+    page_with(status, &SetupPage { shell, token, organizations, filled, fault: Faults(fault), zones })
 }
 
 /// Names of places, without those that are kept for old systems.

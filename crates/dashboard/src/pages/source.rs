@@ -7,22 +7,20 @@ use axum::{
 };
 use http::StatusCode;
 use model::{Permission, SourceId, id::kind, is_usable_secret, last4};
-use store::{ListedSource, OrgStore, Rotation, SourceChange, Written};
+use store::{ListedSource, OrgStore, Rotation, SourceChange};
 
 use super::{
-    integration_secret::sent_before,
     source_events::{Asked, Events},
     source_new::{Made, check_name},
 };
 use crate::{
     Dashboard,
-    endpoint::Fault,
     error::PageError,
     extract::{Form, Origin, PathIds, Query},
+    fault::{Fault, Faults},
     once,
     person::Person,
     platforms::{self, OwnSecret},
-    secrets::overlap,
     shell::{Shell, Tab, page_with},
     show::Moment,
 };
@@ -59,14 +57,8 @@ struct SourcePage {
     steps: &'static [&'static str],
     events: Events,
     once: String,
-    fault: Option<Fault>,
+    fault: Faults,
     zone: String,
-}
-
-impl SourcePage {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        self.fault.as_ref().filter(|(each, _)| *each == field).map(|(_, why)| why.as_str())
-    }
 }
 
 /// Where a source's page is.
@@ -136,7 +128,7 @@ pub(crate) async fn show(
             steps: platforms::steps(source.platform),
             events,
             once: once::fresh(&*state.ids),
-            fault: shown.fault,
+            fault: Faults(shown.fault),
             zone: zone.name.clone(),
             name: source.name,
             url,
@@ -183,7 +175,7 @@ pub(crate) async fn rotate_source_secret(
 ) -> Result<Response, PageError> {
     let (store, listed) = find(&person, &ids).await?;
     let (id, platform) = (listed.source.id, listed.source.platform);
-    let overlap = overlap(fields.text("overlap"))?;
+    let overlap = fields.overlap("overlap")?;
     let secret = match fields.text("secret") {
         _ if platforms::takes_ours(platform) => store::generate_secret(&*state.ids),
         typed if is_usable_secret(typed) => typed.to_owned(),
@@ -198,11 +190,7 @@ pub(crate) async fn rotate_source_secret(
     let rotation = Rotation { secret, overlap };
     let written =
         store.rotate_source_secret(id, rotation, Some(once), Made::json).await?.ok_or_else(missing)?;
-    let data = match written {
-        Written::Done { data, .. } | Written::Replayed { data, .. } => data,
-        Written::Conflict => return Err(sent_before()),
-    };
-    let Made { secret: made, .. } = serde_json::from_str(&data)?;
+    let Made { secret: made, .. } = serde_json::from_str(&once::kept(written)?)?;
     if made.is_none() {
         return Ok(Redirect::to(&address(id)).into_response());
     }

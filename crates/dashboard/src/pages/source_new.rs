@@ -6,17 +6,14 @@ use http::StatusCode;
 use model::{Permission, Platform, SourceId, is_usable_secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{ListedSource, NewSource, Written};
+use store::{ListedSource, NewSource};
 
-use super::{
-    integration_secret::sent_before,
-    source::{self, Shown, missing},
-};
+use super::source::{self, Shown, missing};
 use crate::{
     Dashboard,
-    endpoint::Fault,
     error::PageError,
     extract::{Form, Origin, Query},
+    fault::{Fault, Faults},
     once,
     person::Person,
     platforms::{self, OwnSecret},
@@ -46,7 +43,7 @@ struct NewPage {
     steps: &'static [&'static str],
     once: String,
     name: String,
-    fault: Option<Fault>,
+    fault: Faults,
 }
 
 impl NewPage {
@@ -60,12 +57,8 @@ impl NewPage {
             steps: platforms::steps(platform),
             once,
             name,
-            fault: None,
+            fault: Faults(None),
         }
-    }
-
-    fn wrong(&self, field: &str) -> Option<&str> {
-        self.fault.as_ref().filter(|(each, _)| *each == field).map(|(_, why)| why.as_str())
     }
 }
 
@@ -116,17 +109,15 @@ pub(crate) async fn create_source(
     let (name, once) = (fields.text("name").to_owned(), once::key(&fields, &*state.ids));
     let typed = Some(fields.text("secret").to_owned()).filter(|text| !text.is_empty());
     if let Err(fault) = check_name(&name).and_then(|()| check_secret(platform, typed.as_deref())) {
-        let again = NewPage { fault: Some(fault), ..NewPage::new(&person, &state, platform, once, name) };
+        let again =
+            NewPage { fault: Faults(Some(fault)), ..NewPage::new(&person, &state, platform, once, name) };
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &again);
     }
     let secret = typed.unwrap_or_else(|| store::generate_secret(&*state.ids));
     let new = NewSource { platform, name, secret, settings: Value::Null };
     let once = once::idempotency(&once, "POST /settings/sources/new", &fields);
-    let data = match store.create_source_once(new, None, Some(once), Made::json).await? {
-        Written::Done { data, .. } | Written::Replayed { data, .. } => data,
-        Written::Conflict => return Err(sent_before()),
-    };
-    let Made { id, secret } = serde_json::from_str(&data)?;
+    let written = store.create_source_once(new, None, Some(once), Made::json).await?;
+    let Made { id, secret } = serde_json::from_str(&once::kept(written)?)?;
     let listed = store.get_source(id).await?.ok_or_else(missing)?;
     let shown = Shown { made: secret, is_new: true, ..Shown::default() };
     source::show(&state, &person, &origin, listed, shown).await

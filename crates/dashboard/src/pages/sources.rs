@@ -6,6 +6,7 @@ use model::{Permission, Place, PlacedPage};
 use serde::Deserialize;
 use store::ListedSource;
 
+use super::source::address;
 use crate::{
     Dashboard,
     call::Badge,
@@ -69,7 +70,7 @@ pub(crate) async fn list_sources(
 fn row(listed: &ListedSource, calls: i64, zone: &Zone) -> SourceRow {
     let source = &listed.source;
     SourceRow {
-        href: format!("/settings/sources/{}", source.id),
+        href: address(source.id),
         name: source.name.clone(),
         platform: platforms::name(source.platform),
         state: match (listed.last_message_at, calls) {

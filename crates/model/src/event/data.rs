@@ -239,8 +239,8 @@ pub struct EndpointStanding<'a> {
     pub failing_since: Time,
     /// Why the last one failed.
     pub last_error: Option<&'a str>,
-    /// When it is disabled if it takes nothing until then, or when it was; null while that is not foreseen.
-    pub disabled_at: Option<Time>,
+    /// The first failure after this disables it, or did; null while that is not foreseen.
+    pub disable_at: Option<Time>,
 }
 
 /// The fields of a record that are not what they were, by the names that the API gives them. When it last changed

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use model::{DeliveryId, EndpointId, OrgId, Page};
+use model::{DeliveryId, OrgId, Page};
 use serde_json::{Value, json};
 use store::{DeliveryState, ListDeliveries, NewRecovery, Recovering, Resent, Store, Written};
 
 use crate::{
-    admin::check_org,
+    admin::{check_org, webhooks::no_endpoint},
     app::World,
     cli::DeliveriesCommand,
     config::Config,
@@ -50,7 +50,8 @@ pub(crate) async fn deliveries(
 async fn count(store: &Store, shown: Shown, new: NewRecovery) -> anyhow::Result<()> {
     let endpoint = new.endpoint;
     let org = store.org_of_endpoint(endpoint).await?.with_context(|| no_endpoint(endpoint))?;
-    let count = store.org(org).count_recoverable(new).await?.with_context(|| no_endpoint(endpoint))?;
+    let count =
+        store.org(org).count_recoverable(new, i64::MAX).await?.with_context(|| no_endpoint(endpoint))?;
     let text = format!("{count} deliveries to endpoint {endpoint} would be sent again");
     shown.one(&json!({"webhook_id": endpoint, "count": count}), &text);
     Ok(())
@@ -87,10 +88,6 @@ async fn recover(store: &Store, world: &World, shown: Shown, new: NewRecovery) -
     let text = format!("{done} deliveries are due again; a running server begins to send them within 15 s");
     shown.one(&json!({"id": id, "webhook_id": endpoint, "done": done}), &text);
     Ok(())
-}
-
-fn no_endpoint(id: EndpointId) -> String {
-    format!("there is no endpoint {id}")
 }
 
 async fn list_deliveries(

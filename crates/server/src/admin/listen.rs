@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use delivery::{Happened, NewTrial, Trial, guard::Target, sign};
-use model::{EventFilter, EventType, Stamp, Time};
+use delivery::{Happened, Recipient, Trial, guard::Target, sign};
+use model::{EventFilter, EventType, Stamp};
 use serde_json::json;
 use store::{ListEvents, LoggedEvent, OrgStore};
 
 use crate::{
-    admin::check_org,
+    admin::{check_org, webhooks::no_endpoint},
     app::{self, World},
     cli::ListenOptions,
     config::Config,
@@ -35,7 +35,7 @@ pub(crate) async fn listen(
     check_org(&store, options.org).await?;
     let records = store.org(options.org);
     let types = options.events.as_deref().map(types_of).transpose()?.unwrap_or_default();
-    let signing = signing(&records, &world, &options).await?;
+    let to = recipient(&records, &world, &options).await?;
     let trials = app::trials(&allowing(config, &options.forward_to)?, &world)?;
     let mut after = match options.since {
         Some(since) => Stamp::from_micros(since.micros()),
@@ -48,7 +48,7 @@ pub(crate) async fn listen(
         for logged in records.find_events(list).await?.records {
             after = logged.created_at;
             let (name, at) = (logged.event.clone(), logged.created_at.time());
-            let trial = trials.tell(signing.trial(&options), happened(logged)).await?;
+            let trial = trials.tell(to.clone(), happened(logged)).await?;
             let value = json!({"event": name, "timestamp": at, "status": trial.status,
                 "duration_ms": trial.duration_ms, "error": trial.error});
             shown.one(&value, &format!("{at}  {name}  {}", outcome(&trial)));
@@ -72,37 +72,18 @@ fn happened(logged: LoggedEvent) -> Happened {
     Happened { id: logged.id, event: logged.event, at: logged.created_at.time(), data: logged.data }
 }
 
-/// What signs: an endpoint's secrets, or one that is made up.
-struct Signing {
-    secret: String,
-    previous: Option<(String, Time)>,
-}
-
-impl Signing {
-    fn trial(&self, options: &ListenOptions) -> NewTrial {
-        NewTrial {
-            org: options.org,
-            url: options.forward_to.clone(),
-            secret: Some(self.secret.clone()),
-            previous_secret: self.previous.clone(),
-            // What is told is said by what happened.
-            event: EventType::CallCompleted,
-        }
-    }
-}
-
-/// Shows the secret where it is made up.
-async fn signing(records: &OrgStore, world: &World, options: &ListenOptions) -> anyhow::Result<Signing> {
+/// The address, with what signs: an endpoint's secrets, or one that is made up and shown.
+async fn recipient(records: &OrgStore, world: &World, options: &ListenOptions) -> anyhow::Result<Recipient> {
+    let (org, url) = (options.org, options.forward_to.clone());
     let Some(id) = options.webhook else {
         let secret = sign::generate_secret(&*world.ids);
         output::complain(&format!("signed with the secret {secret}"));
-        return Ok(Signing { secret, previous: None });
+        return Ok(Recipient { org, url, secret: Some(secret), previous_secret: None });
     };
     let endpoint = records.get_endpoint(id).await?;
-    let endpoint = endpoint.with_context(|| format!("--webhook: there is no endpoint with the id {id}"))?;
-    let previous = endpoint.previous_secret.zip(endpoint.previous_secret_until);
-    let secret = endpoint.secret.with_context(|| format!("--webhook: the endpoint {id} has no secret"))?;
-    Ok(Signing { secret, previous })
+    let endpoint = endpoint.with_context(|| format!("--webhook: {}", no_endpoint(id)))?;
+    anyhow::ensure!(endpoint.secret.is_some(), "--webhook: the endpoint {id} has no secret");
+    Ok(Recipient { url, ..Recipient::of(endpoint, org) })
 }
 
 /// The names of the events that are asked for.

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, bail};
-use delivery::{NewTrial, guard::Target, sign};
+use delivery::{NewTrial, Recipient, guard::Target, sign};
 use ingest::Ingest;
 use model::{EndpointId, EventFilter, EventType, OrgId, Time, sample};
 use serde_json::{Value, json};
@@ -221,11 +221,12 @@ impl Desk<'_> {
         check_org(&self.store, org).await?;
         let made_up = secret.clone().filter(|_| origin == Origin::MadeUp);
         let event = event.unwrap_or(EventType::CallCompleted);
-        self.send(NewTrial { org, url, secret, previous_secret: None, event }, made_up).await
+        let to = Recipient { org, url, secret, previous_secret: None };
+        self.send(NewTrial { to, event }, made_up).await
     }
 
     async fn send(&self, new: NewTrial, made_up: Option<String>) -> anyhow::Result<()> {
-        let (event, url) = (new.event, new.url.clone());
+        let (event, url) = (new.event, new.to.url.clone());
         let trial = app::trials(self.config, &self.world)?.send(new).await?;
         let error = trial.error.clone();
         let value = api::shown::trial(event, url, made_up.clone(), trial);
@@ -283,7 +284,7 @@ pub(crate) async fn trigger(
     Ok(())
 }
 
-fn no_endpoint(id: EndpointId) -> String {
+pub(super) fn no_endpoint(id: EndpointId) -> String {
     format!("there is no endpoint with the id {id}")
 }
 

@@ -229,7 +229,7 @@ fn an_endpoint_that_takes_nothing_for_five_days_is_disabled_and_the_others_are_t
           "failures": 5,
           "failing_since": "2026-02-24T21:00:00.000Z",
           "last_error": "the receiver answered 500",
-          "disabled_at": null
+          "disable_at": null
         }
         "#);
 
@@ -241,7 +241,7 @@ fn an_endpoint_that_takes_nothing_for_five_days_is_disabled_and_the_others_are_t
         app.tick(HALF_A_DAY).await;
         let told = watcher.take();
         assert_eq!(told.iter().map(Got::event).collect::<Vec<_>>(), ["endpoint.failing"]);
-        let disable_at = told[0].json()["data"]["disabled_at"].clone();
+        let disable_at = told[0].json()["data"]["disable_at"].clone();
         assert_eq!(disable_at, json!(app.now() + 2 * HALF_A_DAY));
         assert_eq!(trouble(&client, &path).await["disable_at"], disable_at);
 

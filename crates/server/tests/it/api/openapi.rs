@@ -53,9 +53,9 @@ fn the_description_names_every_webhook_with_its_body() {
     appointment.cancelled: Webhook_AppointmentUpdated data delivery_id event organization_id timestamp; data assistant_id attendee_email attendee_name attendee_phone call_id contact_id created_at ends_at external_id id lead_id location notes source starts_at status time_zone title updated_at appointment_id changed
     contact.created: Webhook_ContactCreated data delivery_id event organization_id timestamp; data call_count company created_at email id last_call_at name notes other_phones phone tags updated_at contact_id
     contact.updated: Webhook_ContactUpdated data delivery_id event organization_id timestamp; data call_count company created_at email id last_call_at name notes other_phones phone tags updated_at changed contact_id
-    endpoint.failing: Webhook_EndpointStanding data delivery_id event organization_id timestamp; data description disabled_at failing_since failures last_error webhook_id
-    endpoint.disabled: Webhook_EndpointStanding data delivery_id event organization_id timestamp; data description disabled_at failing_since failures last_error webhook_id
-    endpoint.recovered: Webhook_EndpointStanding data delivery_id event organization_id timestamp; data description disabled_at failing_since failures last_error webhook_id
+    endpoint.failing: Webhook_EndpointStanding data delivery_id event organization_id timestamp; data description disable_at failing_since failures last_error webhook_id
+    endpoint.disabled: Webhook_EndpointStanding data delivery_id event organization_id timestamp; data description disable_at failing_since failures last_error webhook_id
+    endpoint.recovered: Webhook_EndpointStanding data delivery_id event organization_id timestamp; data description disable_at failing_since failures last_error webhook_id
     ");
 }
 
