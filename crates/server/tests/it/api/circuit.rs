@@ -76,6 +76,9 @@ fn after_five_failures_only_a_probe_is_sent_now_and_then_and_its_success_sends_a
           "disable_at": null
         }
         "#);
+        for waits in client.data("/v1/deliveries").await.as_array().expect("a list") {
+            assert_eq!(waits["next_attempt_at"], "2026-02-24T21:00:30.000Z", "not before the probe");
+        }
 
         let mut replies = vec![FAILS; 2];
         replies.push(Reply(200, &[]));
