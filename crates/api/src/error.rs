@@ -23,6 +23,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The same idempotency key came with another request, or a record that is there stands against it.
     Conflict,
+    /// What is asked for was here, and is no longer kept.
+    Gone,
     /// The record was changed since the version that `If-Match` names.
     PreconditionFailed,
     /// The body is longer than is taken.
@@ -49,6 +51,7 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
+            Self::Gone => StatusCode::GONE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

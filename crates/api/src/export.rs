@@ -52,7 +52,7 @@ pub fn columns(kind: ExportKind) -> &'static [&'static str] {
         ExportKind::Calls => &CALL,
         ExportKind::Leads => &LEAD,
         ExportKind::Appointments => &APPOINTMENT,
-        ExportKind::Events => &["id", "event", "created_at", "call_id", "data"],
+        ExportKind::Events => &["id", "event", "created_at", "call_id", "data", "removed"],
         ExportKind::Sources => &["id", "platform", "name", "settings", "created_at", "updated_at"],
         ExportKind::BlockedNumbers => &["id", "phone", "reason", "created_at"],
         ExportKind::Webhooks => &WEBHOOK,

@@ -7,6 +7,8 @@ use axum::{
 };
 use bytes::Bytes;
 use http::HeaderMap;
+use metrics::Metrics;
+use model::Platform;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -93,7 +95,9 @@ async fn receive(
     let (parts, body) = request.into_parts();
     let body = match state.ingest.begin_large(&path.platform, path.source, &parts.headers).await? {
         Some(large) => match arrival::receive(state, large, body).await? {
-            Arrived::Answered(answer) => return tell(state, answer, &parts.headers, Bytes::new()).await,
+            Arrived::Answered(answer) => {
+                return tell(state, path, answer, &parts.headers, Bytes::new()).await;
+            }
             Arrived::Whole(body) => body,
         },
         None => read_body(body, BODY_LIMIT).await?,
@@ -104,16 +108,30 @@ async fn receive(
     let request =
         Request { url: &url, path_secret: path.secret.as_deref(), headers: &parts.headers, body: &body };
     let answer = state.ingest.receive(&path.platform, path.source, &request).await?;
-    tell(state, answer, &parts.headers, body).await
+    tell(state, path, answer, &parts.headers, body).await
+}
+
+/// Counts a message. The path names the platform, so anything may stand there.
+fn count(metrics: &Metrics, platform: &str, answer: &Answer) {
+    let platform = Platform::parse(platform).map_or("unknown", Platform::as_str);
+    let outcome = match answer {
+        Answer::Kept(received) => received.outcome.as_str(),
+        Answer::Asked(_) => "asked",
+        Answer::Rejected(_) => "rejected",
+        Answer::UnknownSource => "unknown_source",
+    };
+    metrics.message(platform, outcome);
 }
 
 /// Tells the platform what became of its message.
 async fn tell(
     state: &AppState,
+    path: &crate::extract::IngestPath,
     answer: Answer,
     headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
+    count(&state.metrics, &path.platform, &answer);
     match answer {
         Answer::Kept(received) => {
             let receipt = Receipt { received: true, outcome: received.outcome.as_str() };

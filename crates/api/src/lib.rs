@@ -23,6 +23,7 @@ use std::sync::Arc;
 use ::ingest::Ingest;
 use axum::{Router, middleware};
 use delivery::Trials;
+use metrics::Metrics;
 use model::{Clock, IdGen};
 use reconcile::Reconciler;
 use recordings::Vault;
@@ -55,6 +56,8 @@ pub struct Shared {
     pub answerer: Answerer,
     /// Lists platforms' calls.
     pub reconciler: Arc<Reconciler>,
+    /// Counts platforms' messages.
+    pub metrics: Metrics,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.

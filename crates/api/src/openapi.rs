@@ -46,8 +46,8 @@ use crate::{envelope::Meta, error::Code, scopes};
             Webhook<LeadCreated>, Webhook<CallStarted>, Webhook<CallUpdated>, Webhook<LeadUpdated>,
             Webhook<AppointmentUpdated>, Webhook<ContactCreated>, Webhook<ContactUpdated>,
             Webhook<EndpointStanding>, EventType),
-        responses(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PreconditionFailed, PayloadTooLarge,
-            UnsupportedMediaType, RateLimited, Unavailable, Failed),
+        responses(BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Gone, PreconditionFailed,
+            PayloadTooLarge, UnsupportedMediaType, RateLimited, Unavailable, Failed),
     ),
     security(("api_key" = [])),
     modifiers(&ApiKeyScheme),
@@ -141,6 +141,9 @@ pub(crate) struct NotFound(#[expect(dead_code, reason = "only described")] Error
 /// The same idempotency key came with another request, or a record that is there stands against it; the message names it.
 #[derive(ToResponse)]
 pub(crate) struct Conflict(#[expect(dead_code, reason = "only described")] ErrorBody);
+/// What is asked for was here, and is no longer kept.
+#[derive(ToResponse)]
+pub(crate) struct Gone(#[expect(dead_code, reason = "only described")] ErrorBody);
 /// The record was changed since the version that `If-Match` names.
 #[derive(ToResponse)]
 pub(crate) struct PreconditionFailed(#[expect(dead_code, reason = "only described")] ErrorBody);

@@ -3,9 +3,11 @@
 
 mod attempt;
 pub mod client;
+mod counts;
 pub mod forward;
 pub mod guard;
 mod network;
+mod retention;
 pub mod schedule;
 pub mod sign;
 mod slots;
@@ -15,6 +17,7 @@ mod worker;
 
 pub use crate::{
     attempt::{Request, USER_AGENT},
+    retention::Retention,
     trial::{Happened, NewTrial, Recipient, Trial, Trials},
     worker::{Options, Worker},
 };

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use metrics::Metrics;
 use model::{Clock, EndpointId, IdGen};
 use store::{
     Attempt, Concluded, NextStep, Store, Turn,
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     attempt::{Means, attempt},
     client::Client,
+    counts,
     guard::AllowList,
     network::Network,
     schedule::Schedule,
@@ -35,6 +37,8 @@ pub struct Options {
     pub allow: Arc<AllowList>,
     /// How long a try's lease lasts: longer than a try can take.
     pub lease: Duration,
+    /// Counts the tries.
+    pub metrics: Metrics,
 }
 
 /// Sends deliveries until it is told to stop.
@@ -256,6 +260,7 @@ impl Inner {
             match self.store.conclude_attempt(delivery, self.owner, record.clone(), next).await {
                 Ok(Concluded { is_kept, turn }) => {
                     self.slots.note(delivery.endpoint.id, next, turn);
+                    counts::note(&self.options.metrics, (delivery, &record), (next, turn), self.clock.now());
                     if is_kept {
                         log(delivery, &record, next);
                     } else {

@@ -34,7 +34,7 @@ pub(crate) use webhooks::{trigger, webhook};
 
 use crate::{
     app::World,
-    cli::{KeyCommand, OrgCommand},
+    cli::{KeepDays, KeyCommand, OrgCommand},
     config::Config,
     open_store,
     output::Shown,
@@ -46,11 +46,26 @@ pub(crate) async fn org(
     shown: Shown,
     command: OrgCommand,
 ) -> anyhow::Result<()> {
-    let OrgCommand::Create { name } = command;
-    anyhow::ensure!(!name.trim().is_empty(), "--name: an organization needs one");
-    let org = open_store(config, &world).await?.create_org(name.trim()).await?;
-    let text = format!("Organization {} has the id {}", org.name, org.id);
-    shown.one(&json!({"id": org.id, "name": org.name}), &text);
+    let store = open_store(config, &world).await?;
+    match command {
+        OrgCommand::Create { name } => {
+            anyhow::ensure!(!name.trim().is_empty(), "--name: an organization needs one");
+            let org = store.create_org(name.trim()).await?;
+            let text = format!("Organization {} has the id {}", org.name, org.id);
+            shown.one(&json!({"id": org.id, "name": org.name}), &text);
+        }
+        OrgCommand::Update { org, keep_days: KeepDays(days) } => {
+            check_org(&store, org).await?;
+            store.org(org).set_keep_days(days).await?;
+            let kept = match days {
+                None => format!("as the instance has set, {} days", config.delivery.keep_days),
+                Some(0) => "for ever".to_owned(),
+                Some(days) => format!("{days} days"),
+            };
+            let text = format!("What webhooks of organization {org} sent and were answered is kept {kept}");
+            shown.one(&json!({"id": org, "keep_days": days}), &text);
+        }
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use api::{
 };
 use axum::Router;
 use delivery::{
-    Options, Trials, Worker,
+    Options, Retention, Trials, Worker,
     client::{Client, ClientOptions},
     guard::AllowList,
 };
@@ -19,7 +19,10 @@ use reconcile::{Keys, Reconciler};
 use recordings::{Keeper, Vault};
 use store::{Recordings, Store};
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    metrics::{Exporter, counting},
+};
 
 /// The world outside: what time it is, and what is new.
 #[derive(Clone)]
@@ -38,6 +41,10 @@ pub struct App {
     pub worker: Worker,
     /// Fetches and keeps recordings.
     pub keeper: Keeper,
+    /// Forgets webhooks that are too old.
+    pub retention: Arc<Retention>,
+    /// Tells whoever scrapes how all of it is.
+    pub exporter: Exporter,
 }
 
 /// How many deliveries the worker holds at once, and how many tries may be under way to one endpoint.
@@ -73,6 +80,8 @@ pub(crate) fn reconciler(
 /// Puts the parts together over an open store.
 pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App> {
     let World { clock, ids } = world.clone();
+    let metrics = config.metrics.metrics();
+    let exporter = Exporter::new(metrics.clone(), store.clone(), clock.clone(), &config.metrics);
     let ingest = Ingest::new(store.clone(), clock.clone(), ids.clone(), config.completion_wait());
     let fetch = if config.recordings.fetch { Recordings::Fetch } else { Recordings::Leave };
     let ingest = Arc::new(ingest.with_recordings(fetch));
@@ -84,6 +93,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         schedule: config.schedule()?,
         allow: allow.clone(),
         lease: LEASE,
+        metrics: metrics.clone(),
     };
     let vault = vault(config)?;
     let keeper = Keeper::new(
@@ -99,6 +109,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     if let Some(url) = &config.redis_url {
         limits = limits.shared(Shared::connect(url).context("redis_url")?);
     }
+    let retention = Arc::new(Retention::new(store.clone(), clock.clone(), config.keep_webhooks()));
     let reconciler = reconciler(config, world, store.clone(), ingest.clone())?;
     let state = AppState::new(api::Shared {
         store,
@@ -106,6 +117,7 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         answerer,
         reconciler: Arc::new(reconciler),
         trials,
+        metrics,
         streams: Streams::default(),
         event_types: api::event_types(),
         clock,
@@ -115,11 +127,14 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
         public_url: config.public_url.clone(),
         openapi: api::openapi::rendered(),
     });
-    Ok(App { state, worker, keeper })
+    Ok(App { state, worker, keeper, retention, exporter })
 }
 
 /// Everything that is answered by HTTP: the interface, and the pages for people.
-pub fn router(state: AppState) -> anyhow::Result<Router> {
+///
+/// `exporter` is where the figures are served beside it, if they are.
+pub fn router(state: AppState, exporter: Option<Exporter>) -> anyhow::Result<Router> {
+    let (metrics, clock) = (state.metrics.clone(), state.clock.clone());
     let pages = dashboard::router(dashboard::Parts {
         store: state.store.clone(),
         ingest: state.ingest.clone(),
@@ -128,7 +143,11 @@ pub fn router(state: AppState) -> anyhow::Result<Router> {
         ids: state.ids.clone(),
         public_url: state.public_url.clone(),
     })?;
-    Ok(api::router(state).merge(pages))
+    let router = counting(api::router(state).merge(pages), &metrics, &clock);
+    Ok(match exporter {
+        Some(exporter) => router.merge(exporter.router()),
+        None => router,
+    })
 }
 
 /// Where somebody becomes the first owner, once and for half an hour, behind the server's address; nowhere where there is

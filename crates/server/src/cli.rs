@@ -158,6 +158,28 @@ pub enum OrgCommand {
         #[arg(long)]
         name: String,
     },
+    /// Change an organization
+    Update {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// How many days it is kept what its webhooks sent and were answered: a number, 0 for ever, or `default` for what
+        /// the instance has set
+        #[arg(long, value_name = "DAYS", value_parser = keep_days)]
+        keep_days: KeepDays,
+    },
+}
+
+/// How long an organization's webhooks are kept; `None` where it does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct KeepDays(pub Option<u32>);
+
+fn keep_days(text: &str) -> Result<KeepDays, String> {
+    if text == "default" {
+        return Ok(KeepDays(None));
+    }
+    let days = text.parse().ok().filter(|days| *days <= 3650);
+    days.map(|days| KeepDays(Some(days))).ok_or_else(|| "must be 0 to 3650, or `default`".to_owned())
 }
 
 /// API keys.

@@ -46,6 +46,19 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// How recordings are kept.
     pub recordings: RecordingsConfig,
+    /// Where figures are served.
+    pub metrics: MetricsConfig,
+}
+
+/// Where figures for Prometheus are served: nowhere, where neither is set.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// An address of their own. One that other machines can reach needs a token.
+    pub listen: Option<String>,
+    /// What whoever scrapes sends as `Authorization: Bearer …`. Without an address of their own they are served beside
+    /// everything else.
+    pub token: Option<String>,
 }
 
 /// How webhooks are sent.
@@ -59,6 +72,22 @@ pub struct DeliveryConfig {
     pub schedule: Option<String>,
     /// How long a try may take, the answer's body included.
     pub timeout_seconds: u64,
+    /// How many days it is kept what webhooks sent and were answered; 0 for ever. An organization may say otherwise.
+    pub keep_days: u32,
+}
+
+impl DeliveryConfig {
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!((1..=30).contains(&self.timeout_seconds), "delivery.timeout_seconds: 1 to 30");
+        anyhow::ensure!(self.keep_days <= 3650, "delivery.keep_days: at most 3650, or 0 for ever");
+        Ok(())
+    }
+}
+
+impl Default for DeliveryConfig {
+    fn default() -> Self {
+        Self { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15, keep_days: 30 }
+    }
 }
 
 /// How often clients may ask.
@@ -142,7 +171,7 @@ impl Default for Config {
             public_url: None,
             redis_url: None,
             secret_key: None,
-            delivery: DeliveryConfig { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15 },
+            delivery: DeliveryConfig::default(),
             rate_limit: RateLimitConfig { per_minute: 60, failures_per_minute: 30 },
             ingest: IngestConfig {
                 completion_wait_seconds: 60,
@@ -151,12 +180,13 @@ impl Default for Config {
                 longest_call_minutes: 240,
             },
             recordings: RecordingsConfig::default(),
+            metrics: MetricsConfig::default(),
         }
     }
 }
 
 /// The first words of the environment variables that are ours; others with our prefix belong to tests and tools.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "listen",
     "data_dir",
     "database_url",
@@ -167,6 +197,7 @@ const SETTINGS: [&str; 10] = [
     "rate_limit",
     "ingest",
     "recordings",
+    "metrics",
 ];
 
 impl Config {
@@ -202,10 +233,7 @@ impl Config {
         self.database_url()?;
         self.schedule()?;
         self.allow_list()?;
-        anyhow::ensure!(
-            (1..=30).contains(&self.delivery.timeout_seconds),
-            "delivery.timeout_seconds: 1 to 30"
-        );
+        self.delivery.check()?;
         anyhow::ensure!(self.rate_limit.per_minute > 0, "rate_limit.per_minute: at least 1");
         anyhow::ensure!(
             self.rate_limit.failures_per_minute > 0,
@@ -228,6 +256,7 @@ impl Config {
         if let Some(key) = &self.secret_key {
             Sealer::check(key).context("secret_key")?;
         }
+        self.metrics.check()?;
         self.recordings.check()
     }
 
@@ -256,6 +285,12 @@ impl Config {
             Some(text) => text.parse().context("delivery.schedule"),
             None => Ok(Schedule::default()),
         }
+    }
+
+    /// How long it is kept what webhooks sent and were answered; `None` for ever.
+    pub fn keep_webhooks(&self) -> Option<Duration> {
+        let days = u64::from(self.delivery.keep_days);
+        (days > 0).then(|| Duration::from_secs(days * 86_400))
     }
 
     /// The exceptions to the address guard.

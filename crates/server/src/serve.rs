@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     app::{self, World},
     config::Config,
+    metrics::Exporter,
     open_store,
     output::complain,
 };
@@ -67,6 +68,8 @@ pub(crate) struct Running {
     keeper: JoinHandle<()>,
     completer: JoinHandle<()>,
     reconciler: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    figures: Option<JoinHandle<()>>,
     _lock: Option<File>,
 }
 
@@ -82,8 +85,11 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
     app::serve_recordings(config, world, &store, Some(address)).await?;
     let (stop, stopped) = watch::channel(false);
     let (completer, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());
+    let retention = app.retention;
     let streams = app.state.streams.clone();
-    let router = app::router(app.state)?;
+    let beside = config.metrics.listen.is_none() && config.metrics.token.is_some();
+    let figures = figures(config, app.exporter.clone(), stopped.clone()).await?;
+    let router = app::router(app.state, beside.then_some(app.exporter))?;
     Ok(Running {
         address,
         store,
@@ -92,10 +98,26 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         keeper: spawn(app.keeper.run(stopped)),
         completer: spawn(async move { completer.run().await }),
         reconciler: spawn(async move { reconciler.run().await }),
+        retention: spawn(async move { retention.run().await }),
+        figures,
         stop,
         streams,
         _lock: lock,
     })
+}
+
+/// Serves the figures at an address of their own, if they have one.
+async fn figures(
+    config: &Config,
+    exporter: Exporter,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    let Some(listen) = &config.metrics.listen else { return Ok(None) };
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("metrics.listen: cannot listen on {listen}"))?;
+    complain(&format!("metrics on http://{}/metrics", listener.local_addr()?));
+    Ok(Some(spawn(answer(listener, exporter.router(), stopped))))
 }
 
 impl Running {
@@ -103,16 +125,21 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.streams.close();
-        let Self { requests, worker, keeper, completer, reconciler, .. } = self;
+        let Self { requests, worker, keeper, completer, reconciler, retention, figures, .. } = self;
         let drained = tokio::time::timeout(DRAIN, async {
             let _ = requests.await;
             let _ = worker.await;
             let _ = keeper.await;
+            if let Some(figures) = figures {
+                let _ = figures.await;
+            }
         });
         if drained.await.is_err() {
             tracing::warn!("not everything under way ended in time; it is taken up again at the next start");
         }
         completer.abort();
+        // It goes on where it was.
+        retention.abort();
         // A page that it is at is listed again at the next start.
         reconciler.abort();
     }

@@ -15,10 +15,18 @@ use crate::{
 
 const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
      p.source_id, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
-     e.message_id, d.recover_attempt, d.off_schedule, p.failing_since IS NOT NULL, p.state \
+     e.message_id, d.recover_attempt, d.off_schedule, p.failing_since IS NOT NULL, p.state, \
+     e.erasure_id IS NOT NULL OR e.forgotten_at IS NOT NULL \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
-fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
+/// A delivery that was taken, with what speaks against sending it.
+struct Taken {
+    delivery: Delivery,
+    state: EndpointState,
+    is_removed: bool,
+}
+
+fn read(row: &mut Cells<'_>) -> Result<Taken> {
     let delivery = Delivery {
         id: row.get()?,
         org: row.get()?,
@@ -42,7 +50,8 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
         is_probe: false,
         is_failing: row.get()?,
     };
-    Ok((delivery, row.word("endpoint state", EndpointState::parse)?))
+    let state = row.word("endpoint state", EndpointState::parse)?;
+    Ok(Taken { delivery, state, is_removed: row.get()? })
 }
 
 impl Store {
@@ -232,11 +241,13 @@ async fn load(
     let mut deliveries = Vec::with_capacity(taken.len());
     let sql = format!("{DELIVERY} WHERE d.id = ?1 AND p.deleted_at IS NULL");
     for id in taken {
-        let Some((delivery, state)) = tx.first(&sql, params![id], read).await? else {
-            call_off(tx, id, now).await?;
+        let Some(Taken { delivery, state, is_removed }) = tx.first(&sql, params![id], read).await? else {
+            call_off(tx, id, None, now).await?;
             continue;
         };
-        if state.holds() && !delivery.is_asked_for() {
+        if is_removed {
+            call_off(tx, id, Some(NOT_KEPT), now).await?;
+        } else if state.holds() && !delivery.is_asked_for() {
             held::put_aside(tx, id, endpoint, now).await?;
         } else {
             deliveries.push(delivery);
@@ -245,9 +256,14 @@ async fn load(
     Ok(deliveries)
 }
 
-/// Its endpoint was deleted: while it was tried, and the try failed, or while it was recovered.
-async fn call_off(tx: &mut Tx<'_>, id: DeliveryId, now: Time) -> Result<()> {
-    let sql = "UPDATE deliveries SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = ?2 \
+/// Why a delivery is called off of whose event no more is kept than that it happened: whoever asked for it to be sent, and
+/// however that came about, nothing is sent that says nothing.
+const NOT_KEPT: &str = "called off: what it told is no longer kept";
+
+/// Its endpoint was deleted, while it was tried, and the try failed, or while it was recovered; or there is a reason.
+async fn call_off(tx: &mut Tx<'_>, id: DeliveryId, why: Option<&str>, now: Time) -> Result<()> {
+    let sql = "UPDATE deliveries SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = ?2, \
+                   last_error = COALESCE(?3, last_error) \
                WHERE id = ?1";
-    tx.execute(sql, params![id, now]).await.map(drop)
+    tx.execute(sql, params![id, now, why]).await.map(drop)
 }

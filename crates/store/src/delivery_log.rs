@@ -5,7 +5,7 @@ use std::fmt;
 use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, InboxId, OrgId, Page, Stamp, Time};
 
 use crate::{
-    DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written, idempotency,
+    DeliveryState, Idempotency, Listed, OrgStore, Removed, Result, Store, Written, idempotency,
     list::ListQuery,
     stamps::Stamps,
     tx::Tx,
@@ -105,6 +105,8 @@ pub struct ListedDelivery {
     pub last_error: Option<String>,
     /// When it last changed.
     pub updated_at: Time,
+    /// Why what it sent is no longer kept, where it is not.
+    pub removed: Option<Removed>,
 }
 
 /// Never the address, which often holds a secret.
@@ -121,7 +123,7 @@ pub struct DeliveryDetail {
     pub summary: ListedDelivery,
     /// When the event happened.
     pub event_at: Time,
-    /// The event's `data`.
+    /// The event's `data`; what is left of it where it was removed.
     pub data: String,
     /// The beginning of the body of the message that is sent on in the place of `data`; empty where it is no longer
     /// kept.
@@ -166,8 +168,8 @@ pub enum Resent {
     UnderWay,
     /// Its endpoint was deleted.
     NoEndpoint,
-    /// It tells of a person who was erased.
-    Erased,
+    /// What it told is no longer kept.
+    Removed(Removed),
 }
 
 /// How much of a forwarded message's body is shown with its delivery; the whole is with the source's events.
@@ -180,7 +182,8 @@ const SUMMARY: &str = "SELECT d.id, d.created_at, d.endpoint_id, p.url, d.event_
      d.attempts, \
      CASE WHEN d.due_at < p.probe_at AND (d.manual_attempt IS NULL OR d.manual_attempt <> d.attempts + 1) \
           THEN p.probe_at ELSE d.due_at END, \
-     d.last_status, d.last_error, d.updated_at";
+     d.last_status, d.last_error, d.updated_at, \
+     CASE WHEN e.erasure_id IS NOT NULL THEN 'erased' WHEN e.forgotten_at IS NOT NULL THEN 'expired' END";
 
 const FROM: &str =
     "FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
@@ -200,6 +203,7 @@ fn read_summary(row: &mut Cells<'_>) -> Result<ListedDelivery> {
         last_status: row.get()?,
         last_error: row.get()?,
         updated_at: row.get()?,
+        removed: row.word_or_null("removal", Removed::parse)?,
     })
 }
 
@@ -288,7 +292,7 @@ impl OrgStore {
                 Box::pin(async move {
                     let sql = format!(
                         "{SUMMARY}, e.created_at, e.data, e.message_id, substr(i.body, 1, {FORWARDED_BYTES}) {FROM} \
-                         LEFT JOIN inbox i ON i.id = e.message_id AND i.org_id = d.org_id \
+                         LEFT JOIN inbox i ON i.id = e.message_id AND i.org_id = d.org_id AND e.forgotten_at IS NULL \
                          WHERE d.id = ?1 AND d.org_id = ?2"
                     );
                     let found = tx
@@ -332,8 +336,8 @@ impl OrgStore {
                     if has_no_endpoint(tx, org, delivery.endpoint).await? {
                         return Ok(Some(Resent::NoEndpoint));
                     }
-                    if is_erased(tx, org, delivery.event_id).await? {
-                        return Ok(Some(Resent::Erased));
+                    if let Some(removed) = delivery.removed {
+                        return Ok(Some(Resent::Removed(removed)));
                     }
                     if !make_due(tx, org, id, now).await? {
                         return Ok(Some(Resent::UnderWay));
@@ -364,11 +368,6 @@ async fn summary_of(tx: &mut Tx<'_>, org: OrgId, id: DeliveryId) -> Result<Optio
 async fn has_no_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<bool> {
     let sql = "SELECT 1 FROM endpoints WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
     Ok(tx.first(sql, params![endpoint, org], |_| Ok(())).await?.is_none())
-}
-
-async fn is_erased(tx: &mut Tx<'_>, org: OrgId, event: EventId) -> Result<bool> {
-    let sql = "SELECT 1 FROM events WHERE id = ?1 AND org_id = ?2 AND erasure_id IS NOT NULL";
-    Ok(tx.first(sql, params![event, org], |_| Ok(())).await?.is_some())
 }
 
 /// Makes a delivery due unless it is already, and wakes the worker. The try that follows says that a person asked

@@ -4,9 +4,10 @@ use model::{Cursor, EndpointId, EventId, OrgId, Stamp, Time};
 use uuid::Uuid;
 
 use crate::{
-    DeliveryState, Listed, OrgStore, Result, SOURCE_MESSAGE, Store,
+    DeliveryState, Listed, OrgStore, Removed, Result, SOURCE_MESSAGE, Store,
     delivery_log::FAILED,
     list::ListQuery,
+    retention::REMOVED,
     tx::Tx,
     value::{Cells, params},
 };
@@ -33,8 +34,10 @@ pub struct LoggedEvent {
     pub created_at: Stamp,
     /// Its name.
     pub event: String,
-    /// `data` of its webhooks, as JSON.
+    /// `data` of its webhooks, as JSON: what is left of it where it was `removed`, or `null`.
     pub data: String,
+    /// Why there is no more of it, where there is not.
+    pub removed: Option<Removed>,
 }
 
 /// A delivery that an endpoint may have missed.
@@ -62,7 +65,13 @@ async fn place_of(tx: &mut Tx<'_>, org: OrgId, id: Uuid) -> Result<Option<Stamp>
 }
 
 fn read_event(row: &mut Cells<'_>) -> Result<LoggedEvent> {
-    Ok(LoggedEvent { id: row.get()?, created_at: row.get()?, event: row.get()?, data: row.get()? })
+    Ok(LoggedEvent {
+        id: row.get()?,
+        created_at: row.get()?,
+        event: row.get()?,
+        data: row.get()?,
+        removed: row.word_or_null("removal", Removed::parse)?,
+    })
 }
 
 fn read_missed(row: &mut Cells<'_>) -> Result<Missed> {
@@ -74,8 +83,12 @@ fn read_missed(row: &mut Cells<'_>) -> Result<Missed> {
     })
 }
 
-const MISSED: &str = "SELECT d.id, d.created_at, d.state, e.id, e.created_at, e.type, e.data \
-     FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.org_id = ?1 AND d.endpoint_id = ?2";
+fn missed() -> String {
+    format!(
+        "SELECT d.id, d.created_at, d.state, e.id, e.created_at, e.type, e.data, {REMOVED} \
+         FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.org_id = ?1 AND d.endpoint_id = ?2"
+    )
+}
 
 impl Store {
     /// Changes whenever this process has committed events.
@@ -91,8 +104,8 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let mut query =
-                        ListQuery::of("SELECT id, created_at, type, data FROM events", "org_id", org);
+                    let select = format!("SELECT id, created_at, type, data, {REMOVED} FROM events e");
+                    let mut query = ListQuery::of(&select, "org_id", org);
                     query.compare("type <>", Some(SOURCE_MESSAGE));
                     let since = list.since.map(|since| Stamp::from_micros(since.micros()));
                     query.compare("created_at >", list.after.max(since));
@@ -108,15 +121,17 @@ impl OrgStore {
             .await
     }
 
-    /// The newest events of a type, newest first.
+    /// The newest events of a type of which all is kept, newest first.
     pub async fn newest_events(&self, event: &str, limit: u32) -> Result<Vec<LoggedEvent>> {
         let (org, event) = (self.org, event.to_owned());
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let sql = "SELECT id, created_at, type, data FROM events WHERE org_id = ?1 AND type = ?2 \
-                               ORDER BY created_at DESC LIMIT ?3";
-                    tx.query(sql, params![org, &event, i64::from(limit)], read_event).await
+                    let sql = format!(
+                        "SELECT id, created_at, type, data, {REMOVED} FROM events e WHERE org_id = ?1 AND type = ?2 \
+                         AND erasure_id IS NULL AND forgotten_at IS NULL ORDER BY created_at DESC LIMIT ?3"
+                    );
+                    tx.query(&sql, params![org, &event, i64::from(limit)], read_event).await
                 })
             })
             .await
@@ -169,12 +184,12 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let from = from.unwrap_or(Stamp::from_micros(0));
+                    let (from, missed) = (from.unwrap_or(Stamp::from_micros(0)), missed());
                     let mut all = Vec::new();
                     let more_than_page = i64::from(limit) + 1;
                     if from < after {
                         let sql = format!(
-                            "{MISSED} AND d.created_at > ?3 AND d.created_at <= ?4 AND d.{FAILED} \
+                            "{missed} AND d.created_at > ?3 AND d.created_at <= ?4 AND d.{FAILED} \
                              ORDER BY d.created_at LIMIT ?5"
                         );
                         let params = params![org, endpoint, from, after, more_than_page];
@@ -182,7 +197,7 @@ impl OrgStore {
                     }
                     let room = more_than_page - i64::try_from(all.len()).unwrap_or(i64::MAX);
                     if room > 0 {
-                        let sql = format!("{MISSED} AND d.created_at > ?3 ORDER BY d.created_at LIMIT ?4");
+                        let sql = format!("{missed} AND d.created_at > ?3 ORDER BY d.created_at LIMIT ?4");
                         let params = params![org, endpoint, from.max(after), room];
                         all.extend(tx.query(&sql, params, read_missed).await?);
                     }

@@ -1,5 +1,7 @@
 //! Idempotency keys: a request that is sent again is answered again, not carried out again.
 
+use std::time::Duration;
+
 use model::{OrgId, Time};
 
 use crate::{Result, Written, tx::Tx, value::params};
@@ -13,8 +15,8 @@ pub struct Idempotency {
     pub request_hash: [u8; 32],
 }
 
-/// How long a key is remembered, in microseconds.
-const KEPT_MICROS: i64 = 24 * 3600 * 1_000_000;
+/// How long a key is remembered.
+pub(crate) const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// How a request is answered that needs none of its work done: the same was answered before, or its key is another's.
 /// `None` for a request to carry out.
@@ -28,9 +30,10 @@ pub(crate) async fn known(
     now: Time,
 ) -> Result<Option<Written>> {
     let Some(asked) = asked else { return Ok(None) };
-    let forgotten = now.plus_micros(-KEPT_MICROS);
-    let sql = "DELETE FROM idempotency_keys WHERE created_at < ?1";
-    tx.execute(sql, params![forgotten]).await?;
+    let forgotten = now.plus_micros(-i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX));
+    // The others that are forgotten are cleared away in the background (`leftovers.rs`): there may be many.
+    let sql = "DELETE FROM idempotency_keys WHERE org_id = ?1 AND key = ?2 AND created_at < ?3";
+    tx.execute(sql, params![org, &asked.key, forgotten]).await?;
     let sql = "SELECT request_hash, status, data FROM idempotency_keys WHERE org_id = ?1 AND key = ?2";
     let found = tx
         .first(sql, params![org, &asked.key], |row| {

@@ -24,6 +24,7 @@ mod error;
 mod event_log;
 mod events;
 mod export;
+mod figures;
 mod forwards;
 mod gaps;
 mod held;
@@ -33,6 +34,7 @@ mod inbox;
 mod json;
 mod keys;
 mod leads;
+mod leftovers;
 mod list;
 mod migrate;
 pub mod outbox;
@@ -46,6 +48,7 @@ mod recording_queue;
 mod recordings;
 mod recoveries;
 mod reprocess;
+mod retention;
 mod samples;
 mod search;
 #[cfg(feature = "bench")]
@@ -97,6 +100,7 @@ pub use crate::{
     event_log::{ListEvents, LoggedEvent, Missed},
     events::{EventData, NewEvent, Subject},
     export::{Export, ExportFilter, ExportKind},
+    figures::{Figures, Pressure},
     forwards::{Original, SOURCE_MESSAGE, via_mark},
     gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},
     held::HeldChoice,
@@ -117,6 +121,7 @@ pub use crate::{
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, Refetch, StoredObject},
     recoveries::{NewRecovery, Recovering, Recovery},
     reprocess::{MessageRange, Reread},
+    retention::{Removed, Retiring, Spared, SparedPlace},
     samples::ToldSample,
     sessions::{NewSession, NotPermitted, Visitor},
     setup::{FirstOrg, FirstOwner, SetUp},

@@ -6,6 +6,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::NoTls;
 
 use crate::{
+    Pressure,
     error::{Error, Result},
     outbox::Outbox,
     tx::{Care, Tx, Work},
@@ -20,6 +21,17 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
+    /// How busy the connections are.
+    pub(crate) fn pressure(&self) -> Pressure {
+        let status = self.pool.status();
+        Pressure {
+            in_use: status.size.saturating_sub(status.available),
+            idle: status.available,
+            wanted: status.waiting,
+            ..Pressure::default()
+        }
+    }
+
     /// Makes the pool. Connections are opened when they are needed.
     pub(crate) fn connect(url: &str, connections: usize) -> Result<Self> {
         let config: tokio_postgres::Config =

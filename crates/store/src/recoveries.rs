@@ -59,6 +59,8 @@ pub struct Recovery {
     pub total: i64,
     /// How many are due again.
     pub done: i64,
+    /// How many were not, because what they told is no longer kept.
+    pub not_kept: i64,
     /// When it was asked for.
     pub created_at: Time,
     /// When the last was made due.
@@ -77,7 +79,7 @@ pub enum Recovering {
 }
 
 const COLUMNS: &str =
-    "id, org_id, endpoint_id, states, since, until, reached, total, done, created_at, finished_at";
+    "id, org_id, endpoint_id, states, since, until, reached, total, done, not_kept, created_at, finished_at";
 
 /// Before the first record there can be.
 const EVER: Time = Time::from_micros(0);
@@ -95,6 +97,7 @@ fn read(row: &mut Cells<'_>) -> Result<Recovery> {
         reached: row.get()?,
         total: row.get()?,
         done: row.get()?,
+        not_kept: row.get()?,
         created_at: row.get()?,
         finished_at: row.get()?,
         org,
@@ -102,6 +105,28 @@ fn read(row: &mut Cells<'_>) -> Result<Recovery> {
 }
 
 impl OrgStore {
+    /// How many deliveries a recovery would send again, and how many it could not, because what they told is no longer
+    /// kept; counting ends at `most` of each. `None` where there is no such endpoint.
+    pub async fn count_recoverable_and_lost(
+        &self,
+        new: NewRecovery,
+        most: i64,
+    ) -> Result<Option<(i64, i64)>> {
+        let org = self.org;
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    if state_of(tx, org, new.endpoint).await?.is_none() {
+                        return Ok(None);
+                    }
+                    let kept = count(tx, &new, IS_KEPT, most).await?;
+                    let lost = count(tx, &new, &format!("NOT {IS_KEPT}"), most).await?;
+                    Ok(Some((kept, lost)))
+                })
+            })
+            .await
+    }
+
     /// How many deliveries a recovery would send again; counting ends at `most`. `None` where there is no such endpoint.
     pub async fn count_recoverable(&self, new: NewRecovery, most: i64) -> Result<Option<i64>> {
         let org = self.org;
@@ -111,7 +136,7 @@ impl OrgStore {
                     if state_of(tx, org, new.endpoint).await?.is_none() {
                         return Ok(None);
                     }
-                    count(tx, &new, most).await.map(Some)
+                    count(tx, &new, IS_KEPT, most).await.map(Some)
                 })
             })
             .await
@@ -209,11 +234,12 @@ fn are_of_endpoint() -> String {
     format!("endpoint_id = ?1 AND {FAILED} AND state = ?2 AND created_at > ?3 AND created_at <= ?4")
 }
 
-async fn count(tx: &mut Tx<'_>, new: &NewRecovery, most: i64) -> Result<i64> {
+/// How many there are for which `condition` holds.
+async fn count(tx: &mut Tx<'_>, new: &NewRecovery, condition: &str, most: i64) -> Result<i64> {
     let mut count = 0;
     let (since, until) = (new.since.unwrap_or(EVER), new.until.unwrap_or(Time::from_micros(i64::MAX)));
     let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 AS one FROM deliveries WHERE {} AND {IS_KEPT} LIMIT ?5) AS part",
+        "SELECT count(*) FROM (SELECT 1 AS one FROM deliveries WHERE {} AND {condition} LIMIT ?5) AS part",
         are_of_endpoint()
     );
     for state in NewRecovery::STATES.into_iter().filter(|state| new.states.contains(state)) {
@@ -242,17 +268,21 @@ async fn advance(tx: &mut Tx<'_>, mut recovery: Recovery, now: Time) -> Result<R
     recovery.finished_at = (found.len() < SLICE).then_some(now);
     for (at, id) in found.into_iter().take(SLICE) {
         recovery.reached = at;
-        recovery.done += make_due(tx, id, now).await?;
+        match make_due(tx, id, now).await? {
+            0 => recovery.not_kept += 1,
+            due => recovery.done += due,
+        }
     }
-    let sql = "UPDATE recoveries SET reached = ?2, done = ?3, finished_at = ?4 WHERE id = ?1";
-    tx.execute(sql, params![recovery.id, recovery.reached, recovery.done, recovery.finished_at]).await?;
+    let sql = "UPDATE recoveries SET reached = ?2, done = ?3, not_kept = ?4, finished_at = ?5 WHERE id = ?1";
+    let Recovery { id, reached, done, not_kept, finished_at, .. } = recovery;
+    tx.execute(sql, params![id, reached, done, not_kept, finished_at]).await?;
     tx.left.others = true;
     Ok(recovery)
 }
 
-/// What tells of a person who was erased is told no more.
-const IS_KEPT: &str =
-    "NOT EXISTS (SELECT 1 FROM events e WHERE e.id = deliveries.event_id AND e.erasure_id IS NOT NULL)";
+/// What is no longer kept cannot be told again: it is too old, or tells of a person who was erased.
+const IS_KEPT: &str = "NOT EXISTS (SELECT 1 FROM events e WHERE e.id = deliveries.event_id \
+     AND (e.erasure_id IS NOT NULL OR e.forgotten_at IS NOT NULL))";
 
 /// As if it had been due since it was made, so that the oldest is sent first; and its schedule begins anew. Returns how
 /// many are due by it: one, or none.

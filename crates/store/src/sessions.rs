@@ -67,7 +67,6 @@ impl Store {
         let (id, now): (SessionId, Time) = (self.0.ids.id(), self.0.clock.now());
         self.write(move |tx| {
             Box::pin(async move {
-                tx.execute("DELETE FROM sessions WHERE expires_at <= ?1", params![now]).await?;
                 let sql = "INSERT INTO sessions \
                                (id, hash, user_id, org_id, user_agent, created_at, last_seen_at, expires_at) \
                            SELECT ?1, ?2, user_id, org_id, ?4, ?5, ?5, ?6 FROM memberships \

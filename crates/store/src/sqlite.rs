@@ -25,7 +25,7 @@ use self::{
     writer::{Answered, Job, Writing},
 };
 use crate::{
-    Compaction,
+    Compaction, Pressure,
     error::{Error, Result},
     outbox::Outbox,
     tx::{Care, Tx, Work, drive},
@@ -129,6 +129,19 @@ impl Sqlite {
     {
         let run = move |tx: &mut Tx<'_>| drive(operation(tx));
         self.hand_over(Writing::repeatable(run, outbox)).await
+    }
+
+    /// How busy the writer is, and how large the files are.
+    pub(crate) fn pressure(&self) -> Pressure {
+        let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        Pressure {
+            writes_waiting: self.writer.len(),
+            file_bytes: bytes(&self.path),
+            log_bytes: bytes(Path::new(&log)),
+            ..Pressure::default()
+        }
     }
 
     /// Clears the free places of the file and the write-ahead log of what was deleted. A sentence where that could not

@@ -13,7 +13,7 @@ use crate::{
 /// From the bottom up. A crate depends only on crates of lower layers, so those of one layer don't know each other.
 const LAYERS: &[&[&str]] = &[
     &["model"],
-    &["connectors", "seal", "store"],
+    &["connectors", "metrics", "seal", "store"],
     &["ingest", "delivery"],
     &["reconcile", "recordings"],
     &["api", "dashboard"],
@@ -26,8 +26,18 @@ const CONFINED: &[Confined] = &[
     Confined {
         libraries: &["axum", "axum-extra"],
         barred: |name| {
-            ["model", "connectors", "seal", "store", "ingest", "delivery", "reconcile", "recordings"]
-                .contains(&name)
+            [
+                "model",
+                "connectors",
+                "metrics",
+                "seal",
+                "store",
+                "ingest",
+                "delivery",
+                "reconcile",
+                "recordings",
+            ]
+            .contains(&name)
         },
         instead: "HTTP handlers belong to api",
     },

@@ -5,7 +5,9 @@ use model::{
     CallId, DeliveryId, EndpointId, EventId, EventType, OrgId, Stamp, Time, event::webhook_body, id::kind,
 };
 use serde::{Deserialize, Serialize};
-use store::{DeliveryDetail, DeliveryState, Listed, ListedDelivery, Resent, StatusClass, StoredAttempt};
+use store::{
+    DeliveryDetail, DeliveryState, Listed, ListedDelivery, Removed, Resent, StatusClass, StoredAttempt,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -70,6 +72,26 @@ impl From<ShownState> for DeliveryState {
     }
 }
 
+/// Why there is no more of an event than that it happened.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Removed)]
+pub(crate) enum ShownRemoved {
+    /// It is older than webhooks are kept.
+    Expired,
+    /// The person that it told of was erased.
+    Erased,
+}
+
+impl From<Removed> for ShownRemoved {
+    fn from(removed: Removed) -> Self {
+        match removed {
+            Removed::Expired => Self::Expired,
+            Removed::Erased => Self::Erased,
+        }
+    }
+}
+
 /// What the last try was answered with.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 pub(crate) enum AnswerClass {
@@ -128,6 +150,10 @@ pub(crate) struct ShownDelivery {
     last_error: Option<String>,
     created_at: Stamp,
     updated_at: Stamp,
+    /// Why what it sent is no longer kept, where it is not: it cannot be sent again then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    removed: Option<ShownRemoved>,
 }
 
 impl From<ListedDelivery> for ShownDelivery {
@@ -146,6 +172,7 @@ impl From<ListedDelivery> for ShownDelivery {
             last_error: listed.last_error,
             created_at: listed.created_at,
             updated_at: Stamp::from_micros(listed.updated_at.micros()),
+            removed: listed.removed.map(ShownRemoved::from),
         }
     }
 }
@@ -173,7 +200,7 @@ pub(crate) struct ShownAttempt {
 }
 
 impl ShownAttempt {
-    fn new(attempt: StoredAttempt, url: &str, body: &str) -> Self {
+    fn new(attempt: StoredAttempt, url: &str, body: Option<&str>) -> Self {
         let StoredAttempt { response_headers, response_body, .. } = attempt;
         let response = attempt.status.map(|status| {
             let (headers, body) = (response_headers.unwrap_or_default(), response_body.unwrap_or_default());
@@ -183,7 +210,7 @@ impl ShownAttempt {
             method: "POST",
             url: attempt.url.unwrap_or_else(|| url.to_owned()),
             headers: HeaderLine::all(attempt.request_headers),
-            body: body.to_owned(),
+            body: body.map(str::to_owned),
         };
         Self {
             number: attempt.number,
@@ -212,11 +239,14 @@ impl ShownDeliveryDetail {
         let DeliveryDetail { summary, event_at, data, forwarded, attempts } = detail;
         // The event is frozen, so this is what every try has sent.
         let body = match forwarded {
-            Some(body) => String::from_utf8_lossy(&body).into_owned(),
-            None => webhook_body(&summary.event, event_at, org, summary.id, &data),
+            _ if summary.removed.is_some() => None,
+            Some(body) => Some(String::from_utf8_lossy(&body).into_owned()),
+            None => Some(webhook_body(&summary.event, event_at, org, summary.id, &data)),
         };
-        let attempts =
-            attempts.into_iter().map(|attempt| ShownAttempt::new(attempt, &summary.url, &body)).collect();
+        let attempts = attempts
+            .into_iter()
+            .map(|attempt| ShownAttempt::new(attempt, &summary.url, body.as_deref()))
+            .collect();
         Self { delivery: summary.into(), attempts }
     }
 }
@@ -301,7 +331,8 @@ pub(crate) async fn get_delivery(
 ///
 /// Makes one try at once, with the same body and `delivery_id`, whatever became of the delivery before. Where that
 /// fails, it is tried again as the schedule has it, if the schedule has more. 409 where it is under way or about to be,
-/// where its endpoint was deleted, and where the person that it tells of was erased.
+/// where its endpoint was deleted, and where the person that it tells of was erased; 410 where what it sent is no longer
+/// kept.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/resend", tag = "Webhooks",
     params(("id" = String, Path, description = "The delivery's id.", format = Uuid),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
@@ -312,6 +343,7 @@ pub(crate) async fn get_delivery(
         (status = 401, response = openapi::Unauthorized),
         (status = 404, response = openapi::NotFound),
         (status = 409, response = openapi::Conflict),
+        (status = 410, response = openapi::Gone),
         (status = 429, response = openapi::RateLimited),
         (status = "default", response = openapi::Failed),
     ))]
@@ -336,9 +368,14 @@ pub(crate) async fn resend_delivery(
             let message = "The endpoint of this delivery was deleted: there is nowhere to send it to";
             Err(ApiError::new(Code::Conflict, message))
         }
-        Resent::Erased => {
+        Resent::Removed(Removed::Erased) => {
             let message = "The person that this delivery tells of was erased: it is told no more";
             Err(ApiError::new(Code::Conflict, message))
+        }
+        Resent::Removed(Removed::Expired) => {
+            let message =
+                "What this delivery sent is no longer kept: it is too old, so it cannot be sent again";
+            Err(ApiError::new(Code::Gone, message))
         }
     }
 }

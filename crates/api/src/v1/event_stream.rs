@@ -60,7 +60,9 @@ pub(crate) struct StreamEvents {
 ///
 /// Server-sent events: `id` is the event's id, `event` its type, and `data` what `/v1/events` has of it. A client that
 /// comes back with the header `Last-Event-ID`, as browsers do by themselves, misses nothing. Every 15 s without an
-/// event there is a comment. The stream ends when the server stops or the key is revoked or expires.
+/// event there is a comment. What was told and is no longer kept (`removed`) comes as an event `removed` and not under its own
+/// name, so that nobody takes it for something that happened. The stream ends when the server stops or the key is revoked
+/// or expires.
 #[utoipa::path(get, path = "/v1/events/stream", tag = "Events",
     params(StreamEvents),
     responses(
@@ -113,6 +115,12 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Uuid>, ApiError> {
     let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     id.map(Some)
         .ok_or_else(|| ApiError::bad_request("Wrong header `Last-Event-ID`: must be the id of an event"))
+}
+
+/// Under which name a stream tells an event. Of what is no longer kept there is nothing to act on, but whoever follows must
+/// know that it missed something.
+fn name_of(event: &LoggedEvent) -> String {
+    if event.removed.is_some() { "removed".into() } else { event.event.clone() }
 }
 
 /// Whether a stream has said anything: the first words make proxies pass the answer's head on.
@@ -209,7 +217,7 @@ impl Follow {
     fn words(&self, events: Vec<LoggedEvent>) -> Option<Bytes> {
         let mut words = String::new();
         for event in events {
-            let (id, name) = (event.id, event.event.clone());
+            let (id, name) = (event.id, name_of(&event));
             let shown = ShownEvent::new(event, self.org).ok()?;
             // Compact JSON has no line breaks, so one line of `data` holds it.
             let json = serde_json::to_string(&shown).ok()?;

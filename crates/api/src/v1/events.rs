@@ -13,7 +13,10 @@ use crate::{
     error::{ApiError, Code},
     extract::{CursorParam, Limit, PathId, Query, TimeParam},
     openapi::{self, ListOf},
-    v1::{deliveries::ShownState, webhooks::find},
+    v1::{
+        deliveries::{ShownRemoved, ShownState},
+        webhooks::find,
+    },
 };
 
 /// Something that happened: what its webhooks say, without `delivery_id`, because it is not delivered to anybody, and
@@ -29,9 +32,13 @@ pub(crate) struct ShownEvent {
     timestamp: Time,
     /// Whose event it is.
     organization_id: OrgId,
-    /// `data` of its webhooks.
-    #[schema(value_type = Object)]
+    /// `data` of its webhooks. Where that was removed, null, or what tells of nobody.
+    #[schema(value_type = Option<Object>, required)]
     data: Box<RawValue>,
+    /// Why its `data` is no longer kept, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    removed: Option<ShownRemoved>,
 }
 
 impl ShownEvent {
@@ -42,6 +49,7 @@ impl ShownEvent {
             timestamp: logged.created_at.time(),
             organization_id: org,
             data: raw(logged.data)?,
+            removed: logged.removed.map(ShownRemoved::from),
         })
     }
 }
@@ -95,7 +103,8 @@ pub(crate) struct ListEvents {
 /// List events
 ///
 /// Everything that happened, oldest first. To find out whether you missed something, send the last id that you have as
-/// `after`: what comes is what you missed.
+/// `after`: what comes is what you missed. What is older than webhooks are kept, and what told of a person who was erased,
+/// stays in its place, and says in `removed` that its `data` is no longer there.
 #[utoipa::path(get, path = "/v1/events", tag = "Events", params(ListEvents),
     responses(
         (status = 200, description = "A page of events, oldest first.", body = ListOf<ShownEvent>),
@@ -151,16 +160,27 @@ pub(crate) struct ListMissed {
 pub(crate) struct MissedWebhook {
     delivery_id: DeliveryId,
     state: ShownState,
-    /// Its body, byte for byte.
-    #[schema(value_type = Object)]
-    body: Box<RawValue>,
+    /// Its body, byte for byte; null where it is no longer kept.
+    #[schema(value_type = Option<Object>, required)]
+    body: Option<Box<RawValue>>,
+    /// Why its body is no longer kept, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    removed: Option<ShownRemoved>,
 }
 
 impl MissedWebhook {
     fn new(missed: Missed, org: OrgId) -> Result<Self, ApiError> {
         let Missed { delivery, state, event, .. } = missed;
-        let body = webhook_body(&event.event, event.created_at.time(), org, delivery, &event.data);
-        Ok(Self { delivery_id: delivery, state: state.into(), body: raw(body)? })
+        let removed = event.removed.map(ShownRemoved::from);
+        let body = match removed {
+            Some(_) => None,
+            None => {
+                let at = event.created_at.time();
+                Some(raw(webhook_body(&event.event, at, org, delivery, &event.data))?)
+            }
+        };
+        Ok(Self { delivery_id: delivery, state: state.into(), body, removed })
     }
 }
 
@@ -168,7 +188,8 @@ impl MissedWebhook {
 ///
 /// For a receiver that was down: send the last `delivery_id` that it has, and get every webhook that was made after it,
 /// oldest first, preceded by those before it that failed, were held or were called off. What it has already, it knows
-/// by the `delivery_id`.
+/// by the `delivery_id`. What is too old to be kept, or told of a person who was erased, is listed without its body, and says
+/// so in `removed`: you missed it, and it cannot be had any more.
 #[utoipa::path(get, path = "/v1/webhooks/{id}/missed", tag = "Webhooks",
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid), ListMissed),
     responses(

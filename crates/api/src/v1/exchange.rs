@@ -28,8 +28,9 @@ pub(crate) struct SentRequest {
     /// Its headers, in the order in which they were sent.
     pub headers: Vec<HeaderLine>,
     /// Its body, as the bytes that were signed. Of a forwarded message the first 16 KiB, as far as they are UTF-8: the
-    /// whole is with the source's events.
-    pub body: String,
+    /// whole is with the source's events. Null where it is no longer kept.
+    #[schema(required)]
+    pub body: Option<String>,
 }
 
 /// What was answered.

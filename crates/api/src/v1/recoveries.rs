@@ -74,6 +74,8 @@ pub(crate) struct CountRecoverable {
 pub(crate) struct RecoverableCount {
     webhook_id: EndpointId,
     count: i64,
+    /// How many more there are that cannot be sent again: what they told is no longer kept.
+    not_kept: i64,
 }
 
 /// The sending again of what failed.
@@ -94,6 +96,9 @@ pub(crate) struct ShownRecovery {
     total: i64,
     /// How many of them are due again.
     done: i64,
+    /// How many more there were that cannot be sent again: what they told is too old to be kept, or told of a person who was
+    /// erased.
+    not_kept: i64,
     /// When it was asked for.
     created_at: Time,
     /// When the last was made due.
@@ -126,6 +131,7 @@ impl From<&Recovery> for ShownRecovery {
             until: recovery.until,
             total: recovery.total,
             done: recovery.done,
+            not_kept: recovery.not_kept,
             created_at: recovery.created_at,
             finished_at: recovery.finished_at,
         }
@@ -147,14 +153,15 @@ pub(crate) async fn count_recoverable(
     let CountRecoverable { state, since, until } = query;
     let states = vec![state.unwrap_or(RecoverableState::Exhausted).into()];
     let new = NewRecovery { endpoint: id, states, since: since.map(|at| at.0), until: until.map(|at| at.0) };
-    let count = caller.store.count_recoverable(new, i64::MAX).await?.ok_or_else(webhooks::unknown)?;
-    Ok(One::new(RecoverableCount { webhook_id: id, count }))
+    let counted = caller.store.count_recoverable_and_lost(new, i64::MAX).await?;
+    let (count, not_kept) = counted.ok_or_else(webhooks::unknown)?;
+    Ok(One::new(RecoverableCount { webhook_id: id, count, not_kept }))
 }
 
 /// Recover failed deliveries
 ///
 /// Sends again everything that an endpoint was owed of a time and did not get, without a limit, the oldest first, but
-/// what tells of a person who was erased: each with the same body and `delivery_id` as before, so a receiver that had it
+/// what is no longer kept (`not_kept`): each with the same body and `delivery_id` as before, so a receiver that had it
 /// after all knows it again. Its schedule begins anew. While the endpoint is paused or disabled, what is recovered is
 /// held.
 ///

@@ -95,7 +95,7 @@ impl WebhookTest {
             method: "POST",
             url,
             headers: HeaderLine::all(trial.request_headers),
-            body: trial.request_body,
+            body: Some(trial.request_body),
         };
         Self {
             delivered: trial.error.is_none(),

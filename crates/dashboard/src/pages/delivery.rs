@@ -7,7 +7,7 @@ use axum::{
 };
 use http::StatusCode;
 use model::{Permission, event::webhook_body, id::kind};
-use store::{DeliveryDetail, DeliveryState, Resent, StoredAttempt};
+use store::{DeliveryDetail, DeliveryState, Removed, Resent, StoredAttempt};
 
 use super::deliveries::badge;
 use crate::{
@@ -64,6 +64,12 @@ impl AttemptView {
     }
 }
 
+/// What was sent, as it reads well and as it was.
+struct Body {
+    pretty: String,
+    exact: String,
+}
+
 #[derive(Template)]
 #[template(path = "delivery.html")]
 struct DeliveryPage {
@@ -78,8 +84,8 @@ struct DeliveryPage {
     made: Moment,
     next: Option<Moment>,
     attempts: Vec<AttemptView>,
-    body: String,
-    exact_body: String,
+    body: Option<Body>,
+    removed: &'static str,
     curl: Option<String>,
     may_resend: bool,
 }
@@ -95,11 +101,13 @@ pub(crate) async fn show_delivery(
     let verdict = verdict(&detail, &zone);
     let DeliveryDetail { summary, event_at, data, forwarded, attempts } = detail;
     let body = match forwarded {
-        Some(body) => String::from_utf8_lossy(&body).into_owned(),
-        None => webhook_body(&summary.event, event_at, person.visitor.org, summary.id, &data),
+        _ if summary.removed.is_some() => None,
+        Some(body) => Some(String::from_utf8_lossy(&body).into_owned()),
+        None => Some(webhook_body(&summary.event, event_at, person.visitor.org, summary.id, &data)),
     };
-    let curl = attempts.last().map(|attempt| curl(attempt, &summary.url, &body));
+    let curl = attempts.last().zip(body.as_ref()).map(|(attempt, body)| curl(attempt, &summary.url, body));
     let may_resend = person.may(Permission::ResendDeliveries)
+        && summary.removed.is_none()
         && !matches!(summary.state, DeliveryState::InFlight | DeliveryState::Pending);
     // The last try says most.
     let attempts = attempts.into_iter().rev().map(|attempt| AttemptView::new(attempt, &summary.url, &zone));
@@ -113,8 +121,11 @@ pub(crate) async fn show_delivery(
         made: zone.moment(summary.created_at.time()),
         next: summary.due_at.map(|at| zone.moment(at)),
         attempts: attempts.collect(),
-        body: show::pretty(body.as_bytes()),
-        exact_body: body,
+        body: body.map(|exact| Body { pretty: show::pretty(exact.as_bytes()), exact }),
+        removed: match summary.removed {
+            Some(Removed::Erased) => "The person that it told of was erased, and what was sent with them.",
+            _ => "It is older than webhooks are kept: what was sent and answered is no longer there.",
+        },
         curl,
         may_resend,
         event: summary.event,
@@ -183,6 +194,14 @@ pub(crate) async fn resend_delivery(person: Person, ids: PathIds) -> Result<Resp
         Some(Resent::NoEndpoint) => {
             Err(conflict("Its endpoint was deleted: there is nowhere to send it to."))
         }
-        Some(Resent::Erased) => Err(conflict("The person that it tells of was erased: it is told no more.")),
+        Some(Resent::Removed(Removed::Erased)) => {
+            Err(conflict("The person that it tells of was erased: it is told no more."))
+        }
+        Some(Resent::Removed(Removed::Expired)) => Err(PageError::said(
+            StatusCode::GONE,
+            "Not sent again",
+            "What it sent is no longer kept: it is too old.".into(),
+            ("/deliveries", "Back to the deliveries"),
+        )),
     }
 }

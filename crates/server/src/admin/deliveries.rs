@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use model::{DeliveryId, OrgId, Page};
 use serde_json::{Value, json};
-use store::{DeliveryState, ListDeliveries, NewRecovery, Recovering, Resent, Store, Written};
+use store::{DeliveryState, ListDeliveries, NewRecovery, Recovering, Removed, Resent, Store, Written};
 
 use crate::{
     admin::{check_org, webhooks::no_endpoint},
@@ -50,11 +50,19 @@ pub(crate) async fn deliveries(
 async fn count(store: &Store, shown: Shown, new: NewRecovery) -> anyhow::Result<()> {
     let endpoint = new.endpoint;
     let org = store.org_of_endpoint(endpoint).await?.with_context(|| no_endpoint(endpoint))?;
-    let count =
-        store.org(org).count_recoverable(new, i64::MAX).await?.with_context(|| no_endpoint(endpoint))?;
-    let text = format!("{count} deliveries to endpoint {endpoint} would be sent again");
-    shown.one(&json!({"webhook_id": endpoint, "count": count}), &text);
+    let counted = store.org(org).count_recoverable_and_lost(new, i64::MAX).await?;
+    let (count, not_kept) = counted.with_context(|| no_endpoint(endpoint))?;
+    let text = format!("{count} deliveries to endpoint {endpoint} would be sent again{}", but_for(not_kept));
+    shown.one(&json!({"webhook_id": endpoint, "count": count, "not_kept": not_kept}), &text);
     Ok(())
+}
+
+/// What is to be said of those that cannot be sent again, if there are any.
+fn but_for(not_kept: i64) -> String {
+    match not_kept {
+        0 => String::new(),
+        _ => format!(", but for {not_kept} of which what they told is no longer kept"),
+    }
 }
 
 /// How long another process is left to its work before it is looked at again.
@@ -84,9 +92,12 @@ async fn recover(store: &Store, world: &World, shown: Shown, new: NewRecovery) -
         }
     };
     progress.end();
-    let done = recovery.done;
-    let text = format!("{done} deliveries are due again; a running server begins to send them within 15 s");
-    shown.one(&json!({"id": id, "webhook_id": endpoint, "done": done}), &text);
+    let (done, not_kept) = (recovery.done, recovery.not_kept);
+    let text = format!(
+        "{done} deliveries are due again{}; a running server begins to send them within 15 s",
+        but_for(not_kept)
+    );
+    shown.one(&json!({"id": id, "webhook_id": endpoint, "done": done, "not_kept": not_kept}), &text);
     Ok(())
 }
 
@@ -132,7 +143,10 @@ async fn resend_delivery(store: &Store, shown: Shown, id: DeliveryId) -> anyhow:
         Some(Resent::Done(_)) => {}
         Some(Resent::UnderWay) => bail!("delivery {id} is being sent, or is about to be"),
         Some(Resent::NoEndpoint) => bail!("the endpoint of delivery {id} was deleted"),
-        Some(Resent::Erased) => bail!("the person that delivery {id} tells of was erased"),
+        Some(Resent::Removed(Removed::Erased)) => bail!("the person that delivery {id} tells of was erased"),
+        Some(Resent::Removed(Removed::Expired)) => {
+            bail!("what delivery {id} sent is no longer kept: it is too old, so it cannot be sent again")
+        }
         None => bail!(no_delivery(id)),
     }
     let text = format!("Delivery {id} is due now; a running server sends it within 15 s");
@@ -154,6 +168,9 @@ pub(super) fn exchange(shown: &Value) -> String {
     let mut lines = vec![format!("> {} {}", word(&request["method"]), word(&request["url"]))];
     lines.extend(header_lines('>', request));
     lines.extend(body_lines('>', &request["body"]));
+    if request["body"].is_null() {
+        lines.push("> (what was sent is no longer kept)".to_owned());
+    }
     if !response.is_null() {
         lines.push(format!("< {}", response["status"]));
         lines.extend(header_lines('<', response));

@@ -8,7 +8,7 @@ use anyhow::Context;
 use delivery::{Happened, Recipient, Trial, guard::Target, sign};
 use model::{EventFilter, EventType, Stamp};
 use serde_json::json;
-use store::{ListEvents, LoggedEvent, OrgStore};
+use store::{ListEvents, LoggedEvent, OrgStore, Removed};
 
 use crate::{
     admin::{check_org, webhooks::no_endpoint},
@@ -48,6 +48,12 @@ pub(crate) async fn listen(
         for logged in records.find_events(list).await?.records {
             after = logged.created_at;
             let (name, at) = (logged.event.clone(), logged.created_at.time());
+            if let Some(removed) = logged.removed {
+                let why = not_posted(removed);
+                let value = json!({"event": name, "timestamp": at, "status": null, "duration_ms": null, "error": why});
+                shown.one(&value, &format!("{at}  {name}  {why}"));
+                continue;
+            }
             let trial = trials.tell(to.clone(), happened(logged)).await?;
             let value = json!({"event": name, "timestamp": at, "status": trial.status,
                 "duration_ms": trial.duration_ms, "error": trial.error});
@@ -58,6 +64,14 @@ pub(crate) async fn listen(
             }
         }
         world.clock.sleep_until(world.clock.now() + PAUSE).await;
+    }
+}
+
+/// There is nothing to post: what receives it would take an empty body for what happened.
+fn not_posted(removed: Removed) -> &'static str {
+    match removed {
+        Removed::Expired => "not posted: what it told is too old and no longer kept",
+        Removed::Erased => "not posted: the person that it told of was erased",
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     DeliveryState, Result,
     erase::{Job, Phase, json_of, marks},
+    retention::forget_attempts,
     tx::Tx,
     value::{Value, params},
 };
@@ -200,6 +201,9 @@ pub(super) async fn erase_deliveries(tx: &mut Tx<'_>, job: &mut Job) -> Result<(
     let end =
         tx.first(sql, params![job.org, place.at, WINDOW], |row| row.get::<Option<i64>>()).await?.flatten();
     let Some(end) = end else {
+        // Whichever delivery of theirs failed last.
+        let sql = format!("UPDATE endpoints SET {} AND org_id = ?1", shortened("last_error"));
+        tx.execute(&sql, params![job.org]).await?;
         job.go_to(Phase::Words);
         return Ok(());
     };
@@ -223,6 +227,7 @@ pub(super) async fn erase_deliveries(tx: &mut Tx<'_>, job: &mut Job) -> Result<(
             _ => {}
         }
         job.erasure.erased.attempts += forget_attempts(tx, id).await?;
+        forget_words(tx, id).await?;
     }
     if !job.waits {
         job.note_place(&Place { source: None, at: end });
@@ -230,19 +235,26 @@ pub(super) async fn erase_deliveries(tx: &mut Tx<'_>, job: &mut Job) -> Result<(
     Ok(())
 }
 
+/// Why a try failed is said in our own words, but for the address of a redirect: that is the receiver's, and may name the
+/// person.
+fn shortened(column: &str) -> String {
+    format!(
+        "{column} = substr({column}, 1, 37) WHERE {column} LIKE 'the receiver answered 3__, a redirect to %'"
+    )
+}
+
+async fn forget_words(tx: &mut Tx<'_>, delivery: DeliveryId) -> Result<()> {
+    let sql = format!("UPDATE attempts SET {} AND delivery_id = ?1", shortened("error"));
+    tx.execute(&sql, params![delivery]).await?;
+    let sql = format!("UPDATE deliveries SET {} AND id = ?1", shortened("last_error"));
+    tx.execute(&sql, params![delivery]).await.map(drop)
+}
+
 async fn cancel(tx: &mut Tx<'_>, job: &Job, id: DeliveryId) -> Result<u64> {
     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?3, \
                    last_error = 'called off: the person it tells of was erased' \
                WHERE id = ?1 AND org_id = ?2 AND state IN ('pending', 'retrying', 'held')";
     tx.execute(sql, params![id, job.org, job.now]).await
-}
-
-/// What was sent and answered; that it was, when, and with which status stays.
-async fn forget_attempts(tx: &mut Tx<'_>, delivery: DeliveryId) -> Result<u64> {
-    let sql = "UPDATE attempts SET request_headers = '[]', response_headers = NULL, response_body = NULL \
-               WHERE delivery_id = ?1 AND (request_headers <> '[]' OR response_headers IS NOT NULL \
-                                           OR response_body IS NOT NULL)";
-    tx.execute(sql, params![delivery]).await
 }
 
 /// Words that were replaced stay in the embedded full-text index until its parts are merged. A part at a time: it may

@@ -101,6 +101,10 @@ async fn end_calls(tx: &mut Tx<'_>, asked: &Asked, page: &mut Page) -> Result<()
     Ok(())
 }
 
+/// What is exported of an event.
+const EVENT: &str = "id, type, created_at, call_id, data, \
+     CASE WHEN e.erasure_id IS NOT NULL THEN 'erased' WHEN e.forgotten_at IS NOT NULL THEN 'expired' END";
+
 /// The query of a kind that is ordered by the record clock.
 fn stamped(asked: &Asked) -> (String, Vec<Value<'_>>) {
     let (columns, table) = match asked.kind {
@@ -109,7 +113,7 @@ fn stamped(asked: &Asked) -> (String, Vec<Value<'_>>) {
         ExportKind::Leads => (leads::COLUMNS, "leads"),
         ExportKind::Appointments => (appointments::COLUMNS, "appointments"),
         ExportKind::BlockedNumbers => (blocked_numbers::COLUMNS, "blocked_numbers"),
-        ExportKind::Events => ("id, type, created_at, call_id, data", "events"),
+        ExportKind::Events => (EVENT, "events e"),
         _ => (calls::COLUMNS, "calls c LEFT JOIN messages m ON m.seq = c.seq"),
     };
     let beside = if asked.kind == ExportKind::Calls { ", m.body" } else { "" };
@@ -242,6 +246,7 @@ fn event(row: &mut Cells<'_>) -> Result<Record> {
     let created_at = object.stamp("created_at", row)?;
     object.id::<kind::Call>("call_id", row)?;
     object.raw("data", row)?;
+    object.text("removed", row)?;
     object.end();
     Ok(Record { place: behind(created_at), json, recorded: None })
 }

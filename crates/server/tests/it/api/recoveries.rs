@@ -82,6 +82,7 @@ fn everything_that_failed_since_a_time_is_sent_again_under_its_own_id() {
           "until": "2026-02-24T21:00:04.000Z",
           "total": 2,
           "done": 2,
+          "not_kept": 0,
           "created_at": "2026-02-24T21:00:06.000Z",
           "finished_at": "2026-02-24T21:00:06.000Z"
         }

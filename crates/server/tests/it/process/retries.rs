@@ -57,7 +57,7 @@ async fn a_webhook_is_given_up_after_the_last_step() {
     let endpoint = text(&delivery, "endpoint");
     let recover = ["deliveries", "recover", "--webhook", &endpoint];
     let count = scene.home.json(&[&recover[..], &["--preview"]].concat());
-    assert_eq!(count, json!({"webhook_id": endpoint, "count": 1}));
+    assert_eq!(count, json!({"webhook_id": endpoint, "count": 1, "not_kept": 0}));
     let none = scene.home.json(&[&recover[..], &["--preview", "--until", "2026-01-01T00:00:00Z"]].concat());
     assert_eq!(none["count"], 0);
     let done = scene.home.json(&recover);

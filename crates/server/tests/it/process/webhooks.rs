@@ -244,6 +244,17 @@ async fn what_happens_is_posted_to_who_listens_signed_as_the_endpoint_signs() {
     let ran = scene.home.run(&[&listen[..], &only].concat());
     assert!(ran.stderr.contains("whsec_"), "a secret is made up: {}", ran.stderr);
     assert_eq!(workshop.hooks()[2].json()["event"], "lead.created");
+
+    let (_, contacts) = scene.get(&server, "/v1/contacts").await;
+    let person = text(&contacts["data"][0], "id");
+    scene.home.json(&["contact", "erase", "--org", &scene.org, &person]);
+    scene.home.json(&["trigger", "lead.created", "--org", &scene.org]);
+    let ran = scene.home.run(&[&listen[..], &["1", "--since", "2026-01-01T00:00:00Z"]].concat());
+    let told: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let (posted, others) = told.split_last().expect("lines");
+    let erased = "not posted: the person that it told of was erased";
+    assert!(!others.is_empty() && others.iter().all(|line| line["error"] == erased), "{others:?}");
+    assert_eq!((&posted["status"], workshop.hooks().len()), (&json!(204), 4));
     for (wrong, words) in [("ftp://x", "--forward-to"), ("nonsense", "--forward-to")] {
         scene.home.run(&["listen", "--org", &scene.org, "--forward-to", wrong]).assert_refused(&[words]);
     }

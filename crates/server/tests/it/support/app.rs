@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use api::Streams;
 use axum::Router;
+use delivery::Retention;
 use inboundflow::{
     app::{self, World},
     config::Config,
@@ -33,6 +34,9 @@ pub(crate) const START: &str = "2026-02-24T21:00:00Z";
 
 /// The address outside, where recordings are fetched.
 pub(crate) const PUBLIC_URL: &str = "https://calls.example.com";
+
+/// What whoever scrapes the figures sends.
+pub(crate) const METRICS_TOKEN: &str = "the-token-of-the-scraper";
 
 /// How long, in real time, work may take to settle.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,6 +97,7 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     pub(crate) streams: Streams,
     pub(crate) reconciler: Arc<Reconciler>,
+    retention: Arc<Retention>,
     world: World,
     config: Config,
     orgs: std::sync::Mutex<Vec<OrgId>>,
@@ -101,6 +106,7 @@ pub(crate) struct TestApp {
     completer: JoinHandle<()>,
     lister: JoinHandle<()>,
     keeper: JoinHandle<()>,
+    forgetter: JoinHandle<()>,
     _data: Option<TempDir>,
     // The last to be dropped: it takes the connections of the others with it.
     database: Option<Database>,
@@ -123,6 +129,7 @@ impl TestApp {
         config.data_dir = data.path().to_owned();
         config.recordings.fetch = setup.recordings == Recordings::Fetch;
         config.recordings.max_megabytes = 1;
+        config.metrics.token = Some(METRICS_TOKEN.to_owned());
         if config.recordings.fetch {
             config.public_url = Some(PUBLIC_URL.to_owned());
         }
@@ -140,13 +147,15 @@ impl TestApp {
         let (stop, stopped) = watch::channel(false);
         let (ingest, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());
         let lister = reconciler.clone();
+        let (retention, forgetter) = (app.retention.clone(), app.retention);
         let streams = app.state.streams.clone();
         Self {
             store,
             clock,
-            router: app::router(app.state).expect("a router"),
+            router: app::router(app.state, Some(app.exporter)).expect("a router"),
             streams,
             reconciler,
+            retention,
             world,
             config,
             orgs: std::sync::Mutex::default(),
@@ -155,6 +164,7 @@ impl TestApp {
             completer: spawn(async move { ingest.run().await }),
             lister: spawn(async move { lister.run().await }),
             keeper: spawn(app.keeper.run(stopped)),
+            forgetter: spawn(async move { forgetter.run().await }),
             _data: None,
             database,
         }
@@ -270,6 +280,11 @@ impl TestApp {
         {
             return Some(format!("a listing or a call of which no more is heard is due since {due}"));
         }
+        if let Some(due) = self.retention.next_due().await.expect("a reading")
+            && due <= now
+        {
+            return Some(format!("something is to be forgotten since {due}"));
+        }
         if self.store.count_busy_syncs().await.expect("a reading") > 0 {
             return Some("a step of a listing is due or under way".into());
         }
@@ -346,10 +361,12 @@ impl TestApp {
         self.stop.send_replace(true);
         self.completer.abort();
         self.lister.abort();
+        self.forgetter.abort();
         self.worker.await.expect("the worker ends well");
         self.keeper.await.expect("the keeper ends well");
         let _ = self.completer.await;
         let _ = self.lister.await;
+        let _ = self.forgetter.await;
     }
 }
 

@@ -11,7 +11,7 @@ mod standin;
 mod storage;
 
 pub(crate) use self::{
-    app::{Org, PUBLIC_URL, Setup, TestApp, on_both, on_both_with, spawn},
+    app::{METRICS_TOKEN, Org, PUBLIC_URL, Setup, TestApp, on_both, on_both_with, spawn},
     client::{Answer, Client},
     platform::{Signing, booking, booking_answered, content_type, report},
     receiver::{Got, Receiver, Reply},
