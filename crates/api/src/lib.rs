@@ -168,6 +168,7 @@ fn webhooks() -> OpenApiRouter<AppState> {
             v1::webhooks::delete_webhook
         ))
         .routes(routes!(v1::webhooks::rotate_webhook_secret))
+        .routes(routes!(v1::backlog::get_webhook_backlog))
         .routes(routes!(v1::recoveries::count_recoverable))
         .routes(routes!(v1::recoveries::recover_deliveries))
         .routes(routes!(v1::recoveries::get_recovery))

@@ -194,7 +194,10 @@ impl Inner {
         if next > now {
             return Ok(next);
         }
-        if self.store.advance_recovery().await? || self.store.release_leases(now).await? > 0 {
+        if self.store.advance_recovery().await?
+            || self.store.advance_backlog().await?
+            || self.store.release_leases(now).await? > 0
+        {
             return Ok(now);
         }
         // Something is due that found no slot: the tries that hold the slots wake us at their end. Those that ended before

@@ -259,7 +259,7 @@ impl LookedAt {
         );
         registry.register(
             "webhook_deliveries",
-            "Deliveries that wait or are under way; counting ends at 100,000 of each endpoint",
+            "Deliveries that wait or are under way; counting ends at 50,000 of each",
             self.deliveries.clone(),
         );
         registry.register_with_unit(

@@ -122,7 +122,7 @@ fn is_bearer(headers: &HeaderMap, token: &str) -> bool {
 fn shown(figures: Figures) -> Database {
     let Figures { deliveries, oldest_due, endpoints, circuits_open } = figures;
     Database {
-        deliveries: deliveries.into_iter().map(|(state, count)| (state.as_str(), count)).collect(),
+        deliveries: ["waiting", "retrying", "in_flight", "held"].into_iter().zip(deliveries).collect(),
         oldest_due,
         endpoints: endpoints.into_iter().map(|(state, count)| (state.as_str(), count)).collect(),
         circuits_open,

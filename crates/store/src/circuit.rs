@@ -10,6 +10,7 @@ use model::{DeliveryId, EndpointId, EventType, OrgId, Time, event::EndpointStand
 
 use crate::{
     Attempt, EndpointState, EventData, NewEvent, Result,
+    backlog::{self, ALWAYS, EVER, Turning},
     events::{self, Teller},
     outbox::Delivery,
     stamps::Stamps,
@@ -30,9 +31,6 @@ const PROBES: [Duration; 5] = [
     Duration::from_secs(5 * 60),
     Duration::from_secs(10 * 60),
 ];
-
-/// How many retries are brought forward when a circuit closes.
-const BROUGHT_FORWARD: u32 = 1000;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -274,16 +272,8 @@ async fn close(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> 
                WHERE id = ?1 AND org_id = ?2";
     tx.execute(sql, params![endpoint, org]).await?;
     if failed.opened_at.is_some() {
-        // Those that failed before it opened, or as it did: a retry that comes before its time uses up no step of its
-        // schedule. The soonest, where there are more than one write should change; the others keep their time.
-        let sql = format!(
-            "UPDATE deliveries SET due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END, \
-                 off_schedule = off_schedule + 1 \
-             WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = ?1 AND due_at > ?2 \
-                          ORDER BY due_at LIMIT {BROUGHT_FORWARD})"
-        );
-        tx.execute(&sql, params![endpoint, now]).await?;
-        tx.left.others = true;
+        // Those that failed before it opened, or as it did.
+        backlog::begin(tx, (org, endpoint), Turning::Hasten, (EVER, ALWAYS), now).await?;
     }
     Ok(Some(failed))
 }

@@ -6,7 +6,7 @@ use model::{DeliveryId, EndpointId, EventId, Time};
 use uuid::Uuid;
 
 use crate::{
-    EndpointState, Result, Store, circuit, held,
+    EndpointState, Result, Store, backlog, circuit, held,
     outbox::{Delivery, Destination},
     recoveries,
     tx::Tx,
@@ -16,14 +16,24 @@ use crate::{
 const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
      p.source_id, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
      e.message_id, d.recover_attempt, d.off_schedule, p.failing_since IS NOT NULL, p.state, \
-     e.erasure_id IS NOT NULL OR e.forgotten_at IS NOT NULL \
+     e.erasure_id IS NOT NULL OR e.forgotten_at IS NOT NULL, COALESCE(d.created_at <= p.discard_until, FALSE) \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
 /// A delivery that was taken, with what speaks against sending it.
 struct Taken {
     delivery: Delivery,
     state: EndpointState,
+    /// Whether what its event told is no longer kept.
     is_removed: bool,
+    /// Whether it is among what is being discarded.
+    is_discarded: bool,
+}
+
+impl Taken {
+    /// Whether it is not to be sent though it was due, but where somebody asked for it.
+    fn is_called_off(&self) -> bool {
+        (self.state == EndpointState::Gone || self.is_discarded) && self.delivery.cause() == "schedule"
+    }
 }
 
 fn read(row: &mut Cells<'_>) -> Result<Taken> {
@@ -51,7 +61,7 @@ fn read(row: &mut Cells<'_>) -> Result<Taken> {
         is_failing: row.get()?,
     };
     let state = row.word("endpoint state", EndpointState::parse)?;
-    Ok(Taken { delivery, state, is_removed: row.get()? })
+    Ok(Taken { delivery, state, is_removed: row.get()?, is_discarded: row.get()? })
 }
 
 impl Store {
@@ -95,7 +105,7 @@ impl Store {
     }
 
     /// When the next delivery is due, leases that run out and probes of open circuits included; at once while some are
-    /// being recovered.
+    /// being recovered, or their endpoint's backlog is worked off.
     pub async fn next_delivery_due(&self, now: Time) -> Result<Option<Time>> {
         self.peek(move |tx| {
             Box::pin(async move {
@@ -105,7 +115,7 @@ impl Store {
                     // It may be one that waits for a probe.
                     due = next_due_by_endpoint(tx, now).await?;
                 }
-                if recoveries::is_any_under_way(tx).await? {
+                if recoveries::is_any_under_way(tx).await? || backlog::is_any_under_way(tx).await? {
                     return Ok(Some(now));
                 }
                 let lease = "SELECT min(lease_until) FROM deliveries WHERE lease_until IS NOT NULL";
@@ -241,10 +251,12 @@ async fn load(
     let mut deliveries = Vec::with_capacity(taken.len());
     let sql = format!("{DELIVERY} WHERE d.id = ?1 AND p.deleted_at IS NULL");
     for id in taken {
-        let Some(Taken { delivery, state, is_removed }) = tx.first(&sql, params![id], read).await? else {
+        let Some(taken) = tx.first(&sql, params![id], read).await?.filter(|taken| !taken.is_called_off())
+        else {
             call_off(tx, id, None, now).await?;
             continue;
         };
+        let Taken { delivery, state, is_removed, .. } = taken;
         if is_removed {
             call_off(tx, id, Some(NOT_KEPT), now).await?;
         } else if state.holds() && !delivery.is_asked_for() {
@@ -260,7 +272,8 @@ async fn load(
 /// however that came about, nothing is sent that says nothing.
 const NOT_KEPT: &str = "called off: what it told is no longer kept";
 
-/// Its endpoint was deleted, while it was tried, and the try failed, or while it was recovered; or there is a reason.
+/// Its endpoint was deleted or is gone, while it was tried, and the try failed, or while it was recovered; or it is being
+/// discarded; or there is a reason.
 async fn call_off(tx: &mut Tx<'_>, id: DeliveryId, why: Option<&str>, now: Time) -> Result<()> {
     let sql = "UPDATE deliveries SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = ?2, \
                    last_error = COALESCE(?3, last_error) \

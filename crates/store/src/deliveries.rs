@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{AttemptId, DeliveryId, EndpointId, OrgId, Time};
+use model::{AttemptId, DeliveryId, EndpointId, OrgId, Stamp, Time};
 use uuid::Uuid;
 
 use crate::{
     Result, Store,
+    backlog::{self, EVER, Turning},
     circuit::{self, Turn},
-    held,
     outbox::Delivery,
     stamps::Stamps,
     tx::Tx,
@@ -137,8 +137,8 @@ impl Store {
                         circuit::note_failure(tx, &records.teller(), delivery, attempt).await?
                     }
                     NextStep::EndpointGone => {
-                        Stamps::take(tx, delivery.org, now).await?;
-                        retire_endpoint(tx, delivery.org, delivery.endpoint.id, now).await?;
+                        let stamp = Stamps::take(tx, delivery.org, now).await?.next(tx).await?;
+                        retire_endpoint(tx, (delivery.org, delivery.endpoint.id), stamp, now).await?;
                         None
                     }
                     NextStep::Delivered | NextStep::CalledOff => None,
@@ -212,17 +212,18 @@ async fn write_step(
 
 /// The receiver answered 410 (Gone, RFC 9110 section 15.5.11): it is not told any more, and what it was still owed
 /// is called off.
-async fn retire_endpoint(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
+async fn retire_endpoint(
+    tx: &mut Tx<'_>,
+    (org, endpoint): (OrgId, EndpointId),
+    stamp: Stamp,
+    now: Time,
+) -> Result<()> {
     tx.known.subscribers.remove(&org);
     let sql =
         "UPDATE endpoints SET state = 'gone', probe_at = NULL, updated_at = ?3 WHERE id = ?1 AND org_id = ?2";
     if tx.execute(sql, params![endpoint, org, now]).await? == 0 {
         return Ok(());
     }
-    // The endpoint is the organization's, as its own statement above saw to; naming the organization here too would
-    // make SQLite walk all of its deliveries instead of those that are due.
-    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
-               WHERE endpoint_id = ?1 AND due_at > 0";
-    tx.execute(sql, params![endpoint, now]).await?;
-    held::call_off(tx, endpoint, None, now).await
+    backlog::end_others(tx, endpoint).await?;
+    backlog::begin(tx, (org, endpoint), Turning::CallOff, (EVER, stamp.time()), now).await
 }

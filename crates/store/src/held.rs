@@ -3,9 +3,14 @@
 
 use std::str::FromStr;
 
-use model::{DeliveryId, EndpointId, Time};
+use model::{DeliveryId, EndpointId, OrgId, Time};
 
-use crate::{Result, delivery_log::FAILED, tx::Tx, value::params};
+use crate::{
+    Result,
+    backlog::{self, EVER, Turning},
+    tx::Tx,
+    value::params,
+};
 
 /// What becomes of the deliveries that were held when their endpoint is enabled.
 ///
@@ -43,58 +48,37 @@ impl FromStr for HeldChoice {
 /// How long a delivery waits whose endpoint is just being changed, in microseconds.
 const MOMENT_MICROS: i64 = 1_000_000;
 
-/// The held deliveries of the endpoint `?1`. Without the organization, as where an endpoint is gone: its own statement
-/// saw to that.
-fn are_held() -> String {
-    format!("endpoint_id = ?1 AND {FAILED} AND state = 'held'")
-}
-
 /// The endpoint is not told: what it is still owed waits. What a person asked to have sent is sent all the same.
-pub(crate) async fn hold_waiting(tx: &mut Tx<'_>, endpoint: EndpointId, now: Time) -> Result<()> {
-    // Without the organization, as where an endpoint is gone: its own statement saw to that.
-    let sql = "UPDATE deliveries SET state = 'held', due_at = NULL, updated_at = ?2 \
-               WHERE endpoint_id = ?1 AND due_at > 0 AND (manual_attempt IS NULL OR manual_attempt <> attempts + 1)";
-    tx.execute(sql, params![endpoint, now]).await.map(drop)
+pub(crate) async fn hold(tx: &mut Tx<'_>, of: (OrgId, EndpointId), until: Time, now: Time) -> Result<()> {
+    backlog::end_others(tx, of.1).await?;
+    backlog::begin(tx, of, Turning::Hold, (EVER, until), now).await
 }
 
 /// The endpoint was enabled: what was held for it becomes due as if it had been since it was made, so that the oldest
-/// is sent first, or is called off.
+/// is sent first, or is called off; and what was made up to `until`, was under way when it was paused and has failed since,
+/// likewise.
 pub(crate) async fn release(
     tx: &mut Tx<'_>,
-    endpoint: EndpointId,
+    of: (OrgId, EndpointId),
     choice: HeldChoice,
+    until: Time,
     now: Time,
 ) -> Result<()> {
-    match choice {
-        HeldChoice::Deliver => {}
-        HeldChoice::DeliverAfter(time) => call_off(tx, endpoint, Some(time), now).await?,
-        HeldChoice::Discard => return call_off(tx, endpoint, None, now).await,
-    }
-    // A stamp may be a little ahead of the time of day.
-    let sql = format!(
-        "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-             due_at = CASE WHEN created_at < ?2 THEN created_at ELSE ?2 END, updated_at = ?2 WHERE {}",
-        are_held()
-    );
-    let released = tx.execute(&sql, params![endpoint, now]).await?;
-    tx.left.others |= released > 0;
-    Ok(())
-}
-
-/// Calls off what is held for an endpoint, or only what was made until a time.
-pub(crate) async fn call_off(
-    tx: &mut Tx<'_>,
-    endpoint: EndpointId,
-    until: Option<Time>,
-    now: Time,
-) -> Result<()> {
-    let mut sql = format!("UPDATE deliveries SET state = 'cancelled', updated_at = ?2 WHERE {}", are_held());
-    let mut params = params![endpoint, now].to_vec();
-    if let Some(until) = until {
-        sql.push_str(" AND created_at <= ?3");
-        params.push(until.into());
-    }
-    tx.execute(&sql, &params).await.map(drop)
+    backlog::end_others(tx, of.1).await?;
+    let after = match choice {
+        HeldChoice::Deliver => EVER,
+        HeldChoice::DeliverAfter(time) => {
+            backlog::begin(tx, of, Turning::Discard, (EVER, time), now).await?;
+            time
+        }
+        HeldChoice::Discard => {
+            return backlog::begin(tx, of, Turning::Discard, (EVER, until), now).await;
+        }
+    };
+    // What is being discarded by an earlier word stays so.
+    let since = backlog::discarded_until(tx, of.1).await?.max(after);
+    backlog::begin(tx, of, Turning::Deliver, (since, until), now).await?;
+    backlog::begin(tx, of, Turning::Hasten, (since, until), now).await
 }
 
 /// Puts a delivery aside that was taken although its endpoint is not told: a try that was under way when it was paused

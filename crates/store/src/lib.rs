@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod appointments;
 mod assistants;
+mod backlog;
 mod blocked_numbers;
 mod booking_changes;
 mod calls;
@@ -86,6 +87,7 @@ pub use crate::{
     answers::{AnswerSummary, AnsweredBy, KeptAnswer},
     appointments::{AppointmentChange, ListAppointments},
     assistants::ListAssistants,
+    backlog::{Backlog, BacklogChange, Turning},
     blocked_numbers::{ListBlockedNumbers, NewBlockedNumber},
     calls::{
         Around, CallCounts, CallDetail, CallReview, CallView, Came, ListCalls, ListedCall, StatusCounts,

@@ -59,6 +59,13 @@ async fn held(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<i64> 
     Ok(count.unwrap_or_default())
 }
 
+/// All that an endpoint is owed, however it stands.
+pub(crate) async fn all(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<Waiting> {
+    let mut waiting = due(tx, org, endpoint).await?;
+    waiting.held = held(tx, org, endpoint).await?;
+    Ok(waiting)
+}
+
 impl OrgStore {
     /// What each of these endpoints is still owed, beside what is being sent at this moment.
     pub async fn count_waiting(&self, endpoints: &[Endpoint]) -> Result<HashMap<EndpointId, Waiting>> {

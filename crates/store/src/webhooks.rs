@@ -6,7 +6,9 @@ use model::{EndpointId, EventFilter, OrgId, Place, PlacedPage, SourceId, Stamp, 
 
 use crate::{
     Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
-    Written, circuit,
+    Written,
+    backlog::{self, EVER, Turning},
+    circuit,
     endpoints::{COLUMNS, insert, note_opt_in, read, words_of},
     forwards, held, idempotency,
     list::ListQuery,
@@ -149,20 +151,19 @@ impl OrgStore {
                     if let Some(events) = change.events {
                         endpoint.events = words_of(&events);
                     }
-                    let before = endpoint.state;
-                    endpoint.state = change.state.unwrap_or(before);
+                    endpoint.state = change.state.unwrap_or(endpoint.state);
                     endpoint.updated_at = stamps.next(tx).await?;
                     write(tx, org, &endpoint).await?;
-                    // Before it is enabled too: what was under way when it was paused may have failed since.
-                    if change.state.is_some() && (before.holds() || endpoint.state.holds()) {
-                        held::hold_waiting(tx, id, now).await?;
+                    let until = endpoint.updated_at.time();
+                    if change.state.is_some() && endpoint.state.holds() {
+                        held::hold(tx, (org, id), until, now).await?;
                     }
                     if moves || change.state.is_some() {
                         circuit::forget(tx, org, id, now).await?;
                         endpoint.trouble = None;
                     }
                     if change.state == Some(EndpointState::Enabled) {
-                        held::release(tx, id, change.held, now).await?;
+                        held::release(tx, (org, id), change.held, until, now).await?;
                     }
                     Ok(Some(endpoint))
                 })
@@ -246,11 +247,8 @@ async fn delete(tx: &mut Tx<'_>, org: OrgId, id: EndpointId, (now, stamp): (Time
         return Ok(false);
     }
     forwards::note_deleted(tx, org, id).await?;
-    // Without the organization, as where an endpoint is gone: its own statement saw to that.
-    let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?2 \
-               WHERE endpoint_id = ?1 AND due_at > 0";
-    tx.execute(sql, params![id, now]).await?;
-    held::call_off(tx, id, None, now).await?;
+    backlog::end_others(tx, id).await?;
+    backlog::begin(tx, (org, id), Turning::CallOff, (EVER, stamp.time()), now).await?;
     Ok(true)
 }
 

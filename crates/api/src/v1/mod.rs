@@ -3,6 +3,7 @@
 pub(crate) mod appointments;
 mod appointments_body;
 pub(crate) mod assistants;
+pub(crate) mod backlog;
 pub(crate) mod blocked_numbers;
 mod bodies;
 pub(crate) mod calls;

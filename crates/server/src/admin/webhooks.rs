@@ -8,8 +8,8 @@ use ingest::Ingest;
 use model::{EndpointId, EventFilter, EventType, OrgId, Time, sample};
 use serde_json::{Value, json};
 use store::{
-    Endpoint, EndpointChange, EndpointState, EventData, HeldChoice, NewEndpoint, NewEvent, Rotation, Store,
-    Written,
+    Backlog, Endpoint, EndpointChange, EndpointState, EventData, HeldChoice, NewEndpoint, NewEvent, Rotation,
+    Store, Written,
 };
 
 use crate::{
@@ -44,6 +44,7 @@ pub(crate) async fn webhook(
         }
         WebhookCommand::List { org } => desk.list(org).await,
         WebhookCommand::Get { id } => desk.get(id).await,
+        WebhookCommand::Backlog { id } => desk.backlog(id).await,
         WebhookCommand::Update { id, url, events, description } => {
             anyhow::ensure!(
                 url.is_some() || events.is_some() || description.is_some(),
@@ -113,6 +114,20 @@ impl Desk<'_> {
     async fn get(&self, id: EndpointId) -> anyhow::Result<()> {
         let (_, endpoint) = self.find(id).await?;
         self.show(&endpoint);
+        Ok(())
+    }
+
+    async fn backlog(&self, id: EndpointId) -> anyhow::Result<()> {
+        let (org, _) = self.find(id).await?;
+        let Backlog { waiting, changes } =
+            self.store.org(org).backlog(id).await?.with_context(|| no_endpoint(id))?;
+        let changes = changes.iter().map(|change| {
+            json!({"change": change.turning.as_str(), "done": change.done, "began_at": change.created_at})
+        });
+        let changes: Vec<Value> = changes.collect();
+        self.shown
+            .record(&json!({"webhook_id": id, "pending": waiting.pending, "retrying": waiting.retrying,
+            "held": waiting.held, "changes": changes}));
         Ok(())
     }
 

@@ -38,6 +38,11 @@ pub enum WebhookCommand {
         /// The endpoint's id, as `list` shows it
         id: model::EndpointId,
     },
+    /// Show what an endpoint is still owed, and what is becoming of it
+    Backlog {
+        /// The endpoint's id
+        id: model::EndpointId,
+    },
     /// Change an endpoint; what is not named stays
     Update {
         /// The endpoint's id

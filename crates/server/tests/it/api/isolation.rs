@@ -94,6 +94,7 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("DELETE /v1/webhooks/{id}", Row::Record("webhooks")),
         ("POST /v1/webhooks/{id}/rotate-secret", Row::Record("webhooks")),
         ("POST /v1/webhooks/{id}/test", Row::Record("webhooks")),
+        ("GET /v1/webhooks/{id}/backlog", Row::Record("webhooks")),
         ("GET /v1/webhooks/{id}/missed", Row::Record("webhooks")),
         ("GET /v1/webhooks/{id}/recoverable", Row::Record("webhooks")),
         ("POST /v1/webhooks/{id}/recover", Row::Record("webhooks")),

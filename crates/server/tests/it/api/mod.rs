@@ -4,6 +4,7 @@
 
 mod answers;
 mod audio;
+mod backlog;
 mod blocked_numbers;
 mod booking_changes;
 mod bucket;

@@ -112,6 +112,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     webhooks:read: GET /v1/recoveries/{id}
     webhooks:read: GET /v1/webhooks
     webhooks:read: GET /v1/webhooks/{id}
+    webhooks:read: GET /v1/webhooks/{id}/backlog
     webhooks:read: GET /v1/webhooks/{id}/missed
     webhooks:read: GET /v1/webhooks/{id}/recoverable
     webhooks:write: DELETE /v1/webhooks/{id}

@@ -64,6 +64,8 @@ async fn manage(kind: Kind) {
 
     assert_eq!(home.json(&["webhook", "pause", &id])["state"], "paused");
     assert_eq!(scene.post_call(&server, "a").await.expect("an answer"), 200);
+    let backlog = home.json(&["webhook", "backlog", &id]);
+    assert!(backlog["held"].as_i64() > Some(0) && backlog["changes"] == json!([]), "{backlog}");
     let discard = ["webhook", "enable", &id, "--held", "discard"];
     assert_eq!(home.json(&discard)["state"], "enabled");
     assert_eq!(scene.post_call(&server, "b").await.expect("an answer"), 200);
