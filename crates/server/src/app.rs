@@ -127,6 +127,7 @@ pub fn router(state: AppState) -> anyhow::Result<Router> {
         clock: state.clock.clone(),
         ids: state.ids.clone(),
         public_url: state.public_url.clone(),
+        docs: dashboard::DocsSources { openapi: state.openapi.clone(), commands: crate::cli::reference() },
     })?;
     Ok(api::router(state).merge(pages))
 }

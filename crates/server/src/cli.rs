@@ -2,6 +2,7 @@
 
 mod portability;
 mod recordings;
+mod reference;
 mod sources;
 mod users;
 mod webhooks;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 pub use recordings::RecordingsCommand;
+pub use reference::reference;
 pub use sources::{PlatformApi, SourceCommand};
 pub use users::UserCommand;
 pub use webhooks::{DeliveriesCommand, ListenOptions, SignatureCommand, WebhookCommand};

@@ -44,6 +44,7 @@ async fn greet(config: &Config, world: &World, running: &Running) -> anyhow::Res
     let url = config.public_url(Some(running.address));
     complain(&format!("  dashboard  {url}/"));
     complain(&format!("  API        {url}/v1 (described at {url}/openapi.json)"));
+    complain(&format!("  docs       {url}/docs"));
     complain(&format!("  data       {}", config.database_shown()));
     if let Some(path) = app::setup_path(world, &running.store).await? {
         complain(

@@ -13,6 +13,7 @@ mod completeness;
 mod contacts;
 mod dashboard;
 mod deliveries;
+mod docs;
 mod endpoints;
 mod envelopes;
 mod erase;
