@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use include_dir::{Dir, include_dir};
 use serde_json::Value;
 
 use super::reference;
@@ -11,38 +12,32 @@ use super::reference;
 const WRITTEN_ORIGIN: &str = "http://127.0.0.1:8080";
 
 /// A page that is a file of the repository.
+#[derive(Clone)]
 struct File {
-    slug: &'static str,
+    slug: Cow<'static, str>,
     /// From the repository's root.
-    path: &'static str,
+    path: Cow<'static, str>,
     text: &'static str,
 }
 
 macro_rules! file {
     ($slug:literal, $path:literal) => {
-        File { slug: $slug, path: $path, text: include_str!(concat!("../../../../", $path)) }
+        File {
+            slug: Cow::Borrowed($slug),
+            path: Cow::Borrowed($path),
+            text: include_str!(concat!("../../../../", $path)),
+        }
     };
 }
 
+const PLATFORMS: &str = "Voice platforms";
+
 /// What the pages are about, in the order in which one reads them.
-const GROUPS: [(&str, &[File]); 5] = [
+static GROUPS: [(&str, &[File]); 5] = [
     ("Start", &[file!("getting-started", "docs/getting-started.md"), file!("concepts", "docs/concepts.md")]),
     ("Webhooks", &[file!("webhooks", "docs/webhooks.md"), file!("forwarding", "docs/forwarding.md")]),
-    (
-        "Voice platforms",
-        &[
-            file!("platforms/vapi", "docs/platforms/vapi.md"),
-            file!("platforms/retell", "docs/platforms/retell.md"),
-            file!("platforms/elevenlabs", "docs/platforms/elevenlabs.md"),
-            file!("platforms/bland", "docs/platforms/bland.md"),
-            file!("platforms/twilio", "docs/platforms/twilio.md"),
-            file!("platforms/livekit", "docs/platforms/livekit.md"),
-            file!("platforms/telnyx", "docs/platforms/telnyx.md"),
-            file!("platforms/synthflow", "docs/platforms/synthflow.md"),
-            file!("platforms/custom", "docs/platforms/custom.md"),
-        ],
-    ),
-    ("API", &[file!("api", "docs/api.md"), file!("errors", "docs/errors.md")]),
+    (PLATFORMS, &[]),
+    (API, &[file!("api", "docs/api.md"), file!("errors", "docs/errors.md")]),
     (
         "Running it",
         &[
@@ -53,8 +48,28 @@ const GROUPS: [(&str, &[File]); 5] = [
     ),
 ];
 
+/// The platforms' pages: whatever is in the folder, so that a new platform needs no line here.
+static PLATFORM_PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../docs/platforms");
+
+fn platforms() -> Vec<File> {
+    let mut pages: Vec<_> = PLATFORM_PAGES
+        .files()
+        .filter_map(|file| {
+            let name = file.path().file_stem()?.to_str()?;
+            Some(File {
+                slug: format!("platforms/{name}").into(),
+                path: format!("docs/platforms/{name}.md").into(),
+                text: file.contents_utf8()?,
+            })
+        })
+        .collect();
+    // What is for any other platform comes after those that have a page of their own.
+    pages.sort_by_key(|page| (page.slug == "platforms/custom", page.slug.to_lowercase()));
+    pages
+}
+
 /// Where the pages that are made are: the group they end, the address.
-const API_GROUP: &str = "API";
+const API: &str = "API";
 const EVENTS: &str = "events";
 const CLI: &str = "cli";
 
@@ -77,7 +92,7 @@ pub(super) struct Listed {
 impl Library {
     /// All pages by group, in the order in which one reads them.
     pub(super) fn contents(&self) -> Vec<(&'static str, Vec<Listed>)> {
-        let listed = |file: &File| Listed { slug: file.slug.to_owned(), title: title(file.text).to_owned() };
+        let listed = |file: &File| Listed { slug: file.slug.to_string(), title: title(file.text).to_owned() };
         let made = |slug: &str, title: &str| Listed { slug: slug.to_owned(), title: title.to_owned() };
         GROUPS
             .iter()
@@ -86,7 +101,8 @@ impl Library {
                 match *group {
                     "Webhooks" => pages.insert(1, made(EVENTS, "Events")),
                     "Running it" => pages.insert(1, made(CLI, "Commands")),
-                    API_GROUP => {
+                    PLATFORMS => pages.extend(platforms().iter().map(listed)),
+                    API => {
                         let tags = reference::tags(&self.description()).into_iter();
                         pages.extend(tags.map(|(slug, title)| made(&format!("api/{slug}"), &title)));
                     }
@@ -104,7 +120,7 @@ impl Library {
             CLI => self.commands.as_str().into(),
             _ => match slug.strip_prefix("api/") {
                 Some(tag) => return reference::page(&self.description(), tag, origin),
-                None => files().find(|file| file.slug == slug)?.text.into(),
+                None => find(|file| file.slug == slug)?.text.into(),
             },
         };
         Some(text.replace(WRITTEN_ORIGIN, origin))
@@ -119,14 +135,16 @@ impl Library {
             return Some(link.to_owned());
         }
         let (file, fragment) = link.split_once('#').map_or((link, ""), |(file, at)| (file, at));
-        let own = files().find(|file| file.slug == from).map_or("docs/made.md", |file| file.path);
-        let path = join(own, file);
+        let own = find(|file| file.slug == from)
+            .map_or_else(|| "docs/made.md".to_owned(), |file| file.path.to_string());
+        let path = join(&own, file);
         if path == "docs/openapi.json" {
             return Some("/openapi.json".to_owned());
         }
-        let slug = files().find(|file| file.path == path).map(|file| file.slug).or(match path.as_str() {
-            "docs/events.md" => Some(EVENTS),
-            "docs/cli.md" => Some(CLI),
+        let slug = find(|file| file.path == path).map(|file| file.slug.to_string());
+        let slug = slug.or_else(|| match path.as_str() {
+            "docs/events.md" => Some(EVENTS.to_owned()),
+            "docs/cli.md" => Some(CLI.to_owned()),
             _ => None,
         });
         let mut address = match slug {
@@ -150,8 +168,9 @@ impl Library {
     }
 }
 
-fn files() -> impl Iterator<Item = &'static File> {
-    GROUPS.iter().flat_map(|(_, files)| files.iter())
+fn find(is_wanted: impl Fn(&File) -> bool) -> Option<File> {
+    let written = GROUPS.iter().flat_map(|(_, files)| files.iter()).cloned();
+    written.chain(platforms()).find(|file| is_wanted(file))
 }
 
 /// The words of a page's first heading.
