@@ -173,8 +173,13 @@ pub enum Resent {
 /// How much of a forwarded message's body is shown with its delivery; the whole is with the source's events.
 const FORWARDED_BYTES: usize = 16 << 10;
 
-/// The states that are in the index `deliveries_failed`, word for word as it has them: else it is not used.
-pub(crate) const FAILED: &str = "state IN ('retrying', 'exhausted', 'held', 'cancelled')";
+/// Whether a delivery is in one of the states that are in the indexes `deliveries_failed` and
+/// `deliveries_failed_by_endpoint`, word for word as they have it: else they are not used. `of` stands before the column.
+pub(crate) fn have_failed(of: &str) -> String {
+    format!(
+        "({of}state = 'retrying' OR {of}state = 'exhausted' OR {of}state = 'held' OR {of}state = 'cancelled')"
+    )
+}
 
 const SUMMARY: &str = "SELECT d.id, d.created_at, d.endpoint_id, p.url, d.event_id, e.type, e.call_id, d.state, \
      d.attempts, \
@@ -267,7 +272,7 @@ impl OrgStore {
                     }
                     query.compare("d.state =", list.state.map(DeliveryState::as_str));
                     if list.state.is_some_and(is_in_index) {
-                        query.only(&format!("d.{FAILED}"));
+                        query.only(&have_failed("d."));
                     }
                     if let Some(class) = list.status {
                         query.only(class.condition());
