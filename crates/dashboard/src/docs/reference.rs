@@ -149,7 +149,10 @@ impl<'a> Operation<'a> {
 
     fn write_answers(&self, text: &mut String) {
         text.push_str("### Answers\n\n| status | |\n|---|---|\n");
-        for (status, answer) in self.described["responses"].as_object().into_iter().flatten() {
+        let mut answers: Vec<_> = self.described["responses"].as_object().into_iter().flatten().collect();
+        // `default` after all numbers.
+        answers.sort_unstable_by_key(|(status, _)| *status);
+        for (status, answer) in answers {
             let shared = answer["$ref"].as_str().and_then(|to| to.strip_prefix("#/components/responses/"));
             let answer = shared.map_or(answer, |name| &self.schemas.0["components"]["responses"][name]);
             let about = cell(answer["description"].as_str().unwrap_or_default());
