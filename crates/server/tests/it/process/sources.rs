@@ -134,8 +134,17 @@ async fn what_a_message_would_become_is_told_before_there_is_a_source() {
     let mapping = r#"{"call_id": "$.id", "status": "completed",
         "fields": {"caller_phone": "$.caller.number", "summary": "$.text"}}"#;
     fs::write(home.path().join("mapping"), mapping).expect("a file");
-    let preview =
-        ["source", "preview", "--message-file", "-", "--platform", "custom", "--settings-file", "mapping"];
+    let preview = [
+        "source",
+        "preview",
+        "--json",
+        "--settings-file",
+        "mapping",
+        "--message-file",
+        "-",
+        "--platform",
+        "custom",
+    ];
     let told = |message: &str| home.run_with_input(&preview, message).json();
     let whole = told(r#"{"id": "c-1", "text": "A leak.", "caller": {"number": "+14155550142"}}"#);
     assert_eq!((&whole["outcome"], &whole["missed"]), (&json!("accepted"), &json!([])));
@@ -145,7 +154,7 @@ async fn what_a_message_would_become_is_told_before_there_is_a_source() {
     let unreadable = told("no JSON");
     assert_eq!((&unreadable["outcome"], &unreadable["changes"]), (&json!("failed"), &json!([])));
     assert!(unreadable["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
-    home.run(&preview[..6]).assert_refused(&["--settings-file"]);
+    home.run(&preview[..7]).assert_refused(&["--platform"]);
 }
 
 #[tokio::test]
