@@ -55,6 +55,7 @@ pub enum Subject {
 }
 
 /// What telling an organization's events needs beside the transaction.
+#[derive(Clone)]
 pub(crate) struct Teller {
     pub(crate) org: OrgId,
     pub(crate) now: Time,

@@ -78,7 +78,10 @@ use model::{Clock, IdGen, OrgId, RecordingLinks, SourceId};
 use tokio::sync::Notify;
 
 pub use crate::{
-    accept::{BookingChanges, Decision, OrgSettings, Rules, Screening, Situation, Written},
+    accept::{
+        BookingChanges, ChangedBefore, ChangedNow, Decision, OrgSettings, Rules, Screening, Situation,
+        Telling, ToolChange, Written,
+    },
     admin::Organization,
     answers::{AnswerSummary, AnsweredBy, KeptAnswer},
     appointments::{AppointmentChange, ListAppointments},
@@ -111,7 +114,7 @@ pub use crate::{
     leads::{LeadChange, ListLeads},
     list::{Listed, Placed},
     outbox::Outbox,
-    provenance::{Provenance, Rule},
+    provenance::{AppointmentChanged, AppointmentProvenance, Provenance, Rule},
     received::Received,
     recording_queue::{Fetch, Fetched},
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, Refetch, StoredObject},
