@@ -198,7 +198,8 @@ fn made(options: &ClientOptions) -> anyhow::Result<Client> {
 }
 
 /// What sends samples, for a command that runs without a server.
-pub(crate) fn trials(config: &Config, world: &World) -> anyhow::Result<Trials> {
+pub(crate) fn trials(config: &Config, world: &World, store: &Store) -> anyhow::Result<Trials> {
+    store.serve_api(&config.public_url(None));
     let (client, allow) = client(config)?;
     Ok(Trials::new(client, allow, world.clock.clone(), world.ids.clone()))
 }

@@ -3,6 +3,7 @@
 mod portability;
 mod recordings;
 mod sources;
+mod telling;
 mod users;
 mod webhooks;
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 pub use recordings::RecordingsCommand;
 pub use sources::{PlatformApi, SourceCommand};
+pub use telling::TellingOptions;
 pub use users::UserCommand;
 pub use webhooks::{DeliveriesCommand, ListenOptions, SignatureCommand, WebhookCommand};
 

@@ -18,4 +18,5 @@ mod secrets;
 mod server;
 mod single;
 mod sources;
+mod telling;
 mod webhooks;
