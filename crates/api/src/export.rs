@@ -146,8 +146,21 @@ const APPOINTMENT: [&str; 19] = [
     "updated_at",
 ];
 
-const WEBHOOK: [&str; 8] =
-    ["id", "url", "description", "events", "status", "source_id", "created_at", "updated_at"];
+const WEBHOOK: [&str; 13] = [
+    "id",
+    "url",
+    "description",
+    "events",
+    "status",
+    "source_id",
+    "filters",
+    "redact",
+    "format",
+    "header_names",
+    "sign_v1a",
+    "created_at",
+    "updated_at",
+];
 
 const GAP: [&str; 8] =
     ["id", "source_id", "external_id", "call_id", "missing", "began_at", "found_at", "healed_at"];

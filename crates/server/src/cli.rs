@@ -4,6 +4,7 @@ mod portability;
 mod recordings;
 mod reference;
 mod sources;
+mod telling;
 mod users;
 mod webhooks;
 
@@ -15,6 +16,7 @@ pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions
 pub use recordings::RecordingsCommand;
 pub use reference::reference;
 pub use sources::{PlatformApi, SourceCommand};
+pub use telling::TellingOptions;
 pub use users::UserCommand;
 pub use webhooks::{DeliveriesCommand, ListenOptions, SignatureCommand, WebhookCommand};
 

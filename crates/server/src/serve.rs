@@ -80,6 +80,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         format!("cannot listen on {} (choose another address with --listen)", config.listen)
     })?;
     let address = listener.local_addr()?;
+    store.serve_api(&config.public_url(Some(address)));
     app::serve_recordings(config, world, &store, Some(address)).await?;
     let (stop, stopped) = watch::channel(false);
     let (completer, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, InboxId, OrgId, Page, Stamp, Time};
+use model::{
+    CallId, Cursor, DeliveryId, EndpointId, EventId, InboxId, OrgId, Page, Sending, Shape, Stamp, Time,
+    event::webhook_body,
+};
 
 use crate::{
     DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written, idempotency,
@@ -130,6 +133,24 @@ pub struct DeliveryDetail {
     pub attempts: Vec<StoredAttempt>,
 }
 
+impl DeliveryDetail {
+    /// The body that one of its tries has sent, or the event, where there was none yet. The event is frozen and the try
+    /// knows how its body was made of it, so this is the same bytes; of a forwarded message it is the beginning.
+    pub fn body(&self, attempt: Option<&StoredAttempt>, org: OrgId) -> String {
+        if let Some(body) = &self.forwarded {
+            return String::from_utf8_lossy(body).into_owned();
+        }
+        let (summary, at, data) = (&self.summary, self.event_at, self.data.as_str());
+        match attempt.and_then(|attempt| attempt.shape.as_ref()) {
+            Some(shape) => {
+                let sending = Sending { event: &summary.event, at, org, delivery: summary.id, data };
+                shape.body(&sending).body
+            }
+            None => webhook_body(&summary.event, at, org, summary.id, data),
+        }
+    }
+}
+
 /// A try as it is kept.
 #[derive(Clone)]
 pub struct StoredAttempt {
@@ -147,6 +168,8 @@ pub struct StoredAttempt {
     pub address: Option<String>,
     /// The headers that were sent, in their order.
     pub request_headers: Vec<(String, String)>,
+    /// How its body was made of the event, where it was not just the event.
+    pub shape: Option<Shape>,
     /// The status of the answer.
     pub status: Option<i64>,
     /// The headers of the answer.
@@ -217,6 +240,7 @@ fn read_attempt(row: &mut Cells<'_>) -> Result<StoredAttempt> {
         url: row.get()?,
         address: row.get()?,
         request_headers: row.json("request headers")?,
+        shape: row.json_or_null("shape")?,
         status: row.get()?,
         response_headers: row.json_or_null("response headers")?,
         response_body: row.get()?,
@@ -306,8 +330,8 @@ impl OrgStore {
                         .await?;
                     let Some((summary, event_at, data, forwarded)) = found else { return Ok(None) };
                     // The delivery is the organization's, as the statement above saw to.
-                    let sql = "SELECT number, cause, started_at, duration_ms, url, address, request_headers, status, \
-                                   response_headers, response_body, error \
+                    let sql = "SELECT number, cause, started_at, duration_ms, url, address, request_headers, shape, \
+                                   status, response_headers, response_body, error \
                                FROM attempts WHERE delivery_id = ?1 ORDER BY number, started_at, id";
                     let attempts = tx.query(sql, params![id], read_attempt).await?;
                     Ok(Some(DeliveryDetail { summary, event_at, data, forwarded, attempts }))

@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod appointments;
 mod assistants;
+mod audience;
 mod blocked_numbers;
 mod booking_changes;
 mod calls;
@@ -53,6 +54,7 @@ pub mod seed;
 mod sessions;
 mod settle;
 mod setup;
+mod signing_keys;
 mod source_counts;
 mod source_keys;
 mod sources;
@@ -123,6 +125,7 @@ pub use crate::{
     samples::ToldSample,
     sessions::{NewSession, NotPermitted, Visitor},
     setup::{FirstOrg, FirstOwner, SetUp},
+    signing_keys::SigningKeys,
     source_keys::{KeyChange, PlatformKey, SealedKey, ShownKey},
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
     sweep::OpenCall,
@@ -177,6 +180,7 @@ struct Inner {
     keys: Recent<String, KeyRecord>,
     sources: Recent<SourceId, Source>,
     links: OnceLock<Arc<RecordingLinks>>,
+    api_url: OnceLock<String>,
     recordings_due: Notify,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
@@ -224,6 +228,7 @@ impl Store {
             keys: Recent::default(),
             sources: Recent::default(),
             links: OnceLock::new(),
+            api_url: OnceLock::new(),
             recordings_due: Notify::new(),
             clock,
             ids,
@@ -233,6 +238,17 @@ impl Store {
     /// The door to one organization's records.
     pub fn org(&self, org: OrgId) -> OrgStore {
         OrgStore { store: self.clone(), org }
+    }
+
+    /// Tells the store where the API is reached from outside, for webhooks that name it.
+    pub fn serve_api(&self, url: &str) {
+        // Who comes second says the same.
+        let _ = self.0.api_url.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// Where the API is reached from outside, without a slash at its end; empty until that is known.
+    pub fn api_url(&self) -> &str {
+        self.0.api_url.get().map_or("", String::as_str)
     }
 
     /// Where deliveries go when their transaction has committed.

@@ -35,7 +35,14 @@ const PLATFORMS: &str = "Voice platforms";
 /// What the pages are about, in the order in which one reads them.
 static GROUPS: [(&str, &[File]); 5] = [
     ("Start", &[file!("getting-started", "docs/getting-started.md"), file!("concepts", "docs/concepts.md")]),
-    ("Webhooks", &[file!("webhooks", "docs/webhooks.md"), file!("forwarding", "docs/forwarding.md")]),
+    (
+        "Webhooks",
+        &[
+            file!("webhooks", "docs/webhooks.md"),
+            file!("endpoints", "docs/endpoints.md"),
+            file!("forwarding", "docs/forwarding.md"),
+        ],
+    ),
     (PLATFORMS, &[]),
     (API, &[file!("api", "docs/api.md"), file!("errors", "docs/errors.md")]),
     (

@@ -188,7 +188,13 @@ impl Desk<'_> {
         let source = self.find(id).await?.source;
         check_url(self.config, &url)?;
         let secret = secret_file.map(read_secret).transpose()?;
-        let new = NewEndpoint { url, events: EventFilter::default(), secret, source: Some(id) };
+        let new = NewEndpoint {
+            url,
+            events: EventFilter::default(),
+            secret,
+            source: Some(id),
+            telling: Default::default(),
+        };
         let endpoint = self.store.org(source.org).create_endpoint(new).await?;
         let text = format!("Endpoint {} is sent what comes to source {id}, as it comes", endpoint.id);
         let shown = json!({"id": endpoint.id, "url": endpoint.url, "source_id": id});

@@ -55,7 +55,14 @@ fn calls_off(id: &str) -> Use {
 async fn everything(app: &TestApp, receiver: &Receiver) -> (Org, Signing) {
     let org = app.org("Harbor Plumbing").await;
     let url = receiver.url("/");
-    org.endpoint_with(NewEndpoint { url, events: EventFilter::Everything, secret: None, source: None }).await;
+    org.endpoint_with(NewEndpoint {
+        url,
+        events: EventFilter::Everything,
+        secret: None,
+        source: None,
+        telling: Default::default(),
+    })
+    .await;
     let source = org.source(Platform::Vapi).await;
     (org, source)
 }
