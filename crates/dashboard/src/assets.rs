@@ -35,6 +35,7 @@ pub(crate) struct Assets {
     page: Asset,
     call: Asset,
     wait: Asset,
+    board: Asset,
     icon: Asset,
 }
 
@@ -45,6 +46,7 @@ pub(crate) struct Paths {
     pub(crate) page: String,
     pub(crate) call: String,
     pub(crate) wait: String,
+    pub(crate) board: String,
     pub(crate) icon: String,
 }
 
@@ -57,6 +59,7 @@ impl Assets {
             page: Asset::new("page", "js", SCRIPT, include_str!("../assets/page.js")),
             call: Asset::new("call", "js", SCRIPT, include_str!("../assets/call.js")),
             wait: Asset::new("wait", "js", SCRIPT, include_str!("../assets/wait.js")),
+            board: Asset::new("board", "js", SCRIPT, include_str!("../assets/board.js")),
             icon: Asset::new("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
         }
     }
@@ -67,12 +70,13 @@ impl Assets {
             page: self.page.path(),
             call: self.call.path(),
             wait: self.wait.path(),
+            board: self.board.path(),
             icon: self.icon.path(),
         }
     }
 
     fn find(&self, name: &str) -> Option<&Asset> {
-        [&self.style, &self.page, &self.call, &self.wait, &self.icon]
+        [&self.style, &self.page, &self.call, &self.wait, &self.board, &self.icon]
             .into_iter()
             .find(|asset| asset.name == name)
     }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod calendar;
 mod portability;
 mod recordings;
 mod sources;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use calendar::CalendarFeedCommand;
 pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 pub use recordings::RecordingsCommand;
 pub use sources::{PlatformApi, SourceCommand};
@@ -102,6 +104,9 @@ pub enum Command {
     /// Contacts
     #[command(subcommand)]
     Contact(ContactCommand),
+    /// Addresses at which calendars read the appointments
+    #[command(subcommand)]
+    CalendarFeed(CalendarFeedCommand),
     /// Write everything of an organization into files
     Export(ExportOptions),
     /// Bring in what another server has of an organization, or an export of it
