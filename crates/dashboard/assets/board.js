@@ -53,6 +53,3 @@ addEventListener("keydown", (event) => {
   } else return;
   event.preventDefault();
 });
-
-// A card that was just moved is where one goes on.
-document.querySelector("[data-lead]:target .row-link")?.focus();

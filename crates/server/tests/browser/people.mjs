@@ -96,7 +96,9 @@ async function leads({ page, server, look }) {
   await dana().locator("button[value=contacted]").click();
   await page.waitForURL("**/leads#lead-*");
   await within("it stands there", () => column("contacted").locator("text=Dana").count());
-  assert.match(await page.evaluate(() => document.activeElement.textContent), /Dana/, "one goes on from the card that was moved");
+  await within("one goes on from the card that was moved", () =>
+    page.evaluate(() => /^Dana/.test(document.activeElement.textContent)));
+  await page.waitForLoadState();
   await page.keyboard.press("3");
   await within("a digit moves it", () => column("qualified").locator("text=Dana").count());
   await page.waitForLoadState();
