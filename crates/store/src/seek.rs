@@ -50,9 +50,18 @@ impl Sought {
         if self.words.is_empty() {
             return false;
         }
-        let own: Vec<String> = texts.into_iter().flat_map(search::words).collect();
-        self.words.iter().all(|word| own.iter().any(|each| each.starts_with(word.as_str())))
+        let texts: Vec<&str> = texts.into_iter().collect();
+        self.words.iter().all(|word| texts.iter().any(|text| has_word(text, word)))
     }
+}
+
+/// Whether a text has a word that begins with this one. Most texts need no folding, and so none of its copies.
+fn has_word(text: &str, word: &str) -> bool {
+    if !text.is_ascii() {
+        return search::words(text).any(|own| own.starts_with(word));
+    }
+    let mut own = text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
+    own.any(|own| own.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 /// A page of the records that fit, of a list that `query` writes for a page of its own.
