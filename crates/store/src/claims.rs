@@ -107,15 +107,21 @@ impl Store {
         .await
     }
 
-    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone.
-    pub async fn release_leases(&self, before: Time) -> Result<u64> {
+    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone. But none of `held`,
+    /// which the process that asks still has: it may have been set forward, or the database have been away for long.
+    pub async fn release_leases(&self, before: Time, held: Vec<DeliveryId>) -> Result<u64> {
         let now = self.0.clock.now();
         self.write(move |tx| {
             Box::pin(async move {
+                let sql = "SELECT id FROM deliveries WHERE lease_until < ?1 ORDER BY id";
+                let over = tx.query(sql, params![before], |row| row.get::<DeliveryId>()).await?;
                 let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                               due_at = ?2, lease_owner = NULL, lease_until = NULL \
-                           WHERE lease_until < ?1";
-                let released = tx.execute(sql, params![before, now]).await?;
+                               due_at = ?3, lease_owner = NULL, lease_until = NULL \
+                           WHERE id = ?1 AND lease_until < ?2";
+                let mut released = 0;
+                for id in over.into_iter().filter(|id| !held.contains(id)) {
+                    released += tx.execute(sql, params![id, before, now]).await?;
+                }
                 tx.left.others |= released > 0;
                 Ok(released)
             })

@@ -9,6 +9,7 @@ mod booking_changes;
 mod bucket;
 mod calls;
 mod circuit;
+mod clock;
 mod completeness;
 mod contacts;
 mod dashboard;
