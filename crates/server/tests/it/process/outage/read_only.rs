@@ -60,7 +60,7 @@ async fn a_disk_that_is_read_only_at_the_start_is_named() {
     if is_mounted {
         let serve = ["serve", "--listen", "127.0.0.1:0"];
         scene.home.run(&serve).assert_refused(&["data/inboundflow.db", "Read-only"]);
-        scene.home.run(&["org", "create", "--name", "x"]).assert_refused(&["readonly database"]);
+        scene.home.run(&["org", "create", "--name", "x"]).assert_refused(&["data/inboundflow.db"]);
         assert!(disk.remount("rw"));
     }
     let server = disk.serve(&scene.home).await;
