@@ -152,11 +152,13 @@ async fn wait(inner: &Inner, next_claim: model::Time) {
 
 impl Inner {
     /// Makes due again what a process that is gone had leased. The embedded database has one server, which has just
-    /// started: nobody else can hold a lease.
+    /// started: nobody else can hold a lease. What was taken in since is leased to this one already.
     async fn recover(&self) {
-        let before =
-            if self.store.is_embedded() { self.clock.now() + self.options.lease } else { self.clock.now() };
-        match self.store.release_leases(before, Vec::new()).await {
+        let released = match self.store.is_embedded() {
+            true => self.store.release_others(self.owner).await,
+            false => self.store.release_leases(self.clock.now(), Vec::new()).await,
+        };
+        match released {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "{count} deliveries of a process that is gone are due again"),
             Err(error) => tracing::error!(%error, "leases of a process that is gone could not be released"),
