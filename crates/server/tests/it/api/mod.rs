@@ -10,6 +10,7 @@ mod bucket;
 mod calendar;
 mod calls;
 mod circuit;
+mod clock;
 mod completeness;
 mod contacts;
 mod dashboard;
