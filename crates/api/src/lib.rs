@@ -3,9 +3,9 @@
 mod answers;
 mod arrival;
 mod auth;
+mod calendar;
 mod envelope;
 mod error;
-pub mod export;
 mod extract;
 mod health;
 mod ingest;
@@ -28,6 +28,7 @@ use model::{Clock, IdGen};
 use reconcile::Reconciler;
 use recordings::Vault;
 use store::Store;
+pub use store::written as export;
 use tower_http::compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::NotForContentType};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -100,6 +101,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(portability())
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
+        .routes(routes!(calendar::get_calendar))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
 }
@@ -129,6 +131,9 @@ fn records() -> OpenApiRouter<AppState> {
             v1::appointments::delete_appointment
         ))
         .routes(routes!(v1::appointments::get_appointment_provenance))
+        .routes(routes!(v1::agenda::list_agenda))
+        .routes(routes!(v1::calendar_feeds::list_calendar_feeds, v1::calendar_feeds::create_calendar_feed))
+        .routes(routes!(v1::calendar_feeds::get_calendar_feed, v1::calendar_feeds::delete_calendar_feed))
         .routes(routes!(
             v1::blocked_numbers::list_blocked_numbers,
             v1::blocked_numbers::create_blocked_number
@@ -169,6 +174,8 @@ fn webhooks() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(v1::webhooks::rotate_webhook_secret))
         .routes(routes!(v1::backlog::get_webhook_backlog))
+        .routes(routes!(v1::signing_key::get_signing_key))
+        .routes(routes!(v1::signing_key::rotate_signing_key))
         .routes(routes!(v1::recoveries::count_recoverable))
         .routes(routes!(v1::recoveries::recover_deliveries))
         .routes(routes!(v1::recoveries::get_recovery))
@@ -188,8 +195,10 @@ fn webhooks() -> OpenApiRouter<AppState> {
 /// Taking records out, and forgetting people.
 fn portability() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(v1::erasures::count_erasable))
         .routes(routes!(v1::erasures::erase_contact))
         .routes(routes!(v1::erasures::get_erasure))
+        .routes(routes!(v1::export_person::export_person))
         .routes(routes!(v1::export::export_calls))
         .routes(routes!(v1::export::export_contacts))
         .routes(routes!(v1::export::export_leads))

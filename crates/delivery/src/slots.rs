@@ -108,6 +108,17 @@ impl Slots {
         taken.room(endpoint, limits) * 2 >= most
     }
 
+    /// Notes at the end of a try whether the endpoint took it, before that is written down, and tells whether it has failed
+    /// since it last took something. Others that are under way are to know: where many come back at once, a success
+    /// between two failures is worth writing down.
+    pub(crate) fn see(&self, endpoint: EndpointId, next: NextStep) -> bool {
+        let mut taken = self.0.taken();
+        if matches!(next, NextStep::RetryAt(_) | NextStep::Exhausted) {
+            taken.failing.insert(endpoint);
+        }
+        taken.failing.contains(&endpoint)
+    }
+
     /// Notes what came of a try, as far as it says how the endpoint fares. One that has become well gets what waited for
     /// it slowly at first: what made it fail may have been too much at once.
     pub(crate) fn note(&self, endpoint: EndpointId, next: NextStep, turn: Option<Turn>) {
@@ -135,11 +146,6 @@ impl Slots {
             }
             (NextStep::EndpointGone | NextStep::CalledOff, _) => {}
         }
-    }
-
-    /// Whether the endpoint has failed since it last took something, as far as this process knows.
-    pub(crate) fn is_failing(&self, endpoint: EndpointId) -> bool {
-        self.0.taken().failing.contains(&endpoint)
     }
 
     /// How often its circuit has opened: what was taken before the last time is not to set out.

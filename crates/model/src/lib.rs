@@ -6,6 +6,7 @@
 mod appointment;
 mod assistant;
 mod blocked_number;
+mod calendar;
 mod call;
 mod change;
 mod clock;
@@ -23,6 +24,7 @@ mod recording;
 pub mod sample;
 mod scope;
 mod secret;
+mod telling;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -30,6 +32,7 @@ mod time;
 pub use appointment::{Appointment, AppointmentStatus};
 pub use assistant::Assistant;
 pub use blocked_number::BlockedNumber;
+pub use calendar::{CalendarFeed, CalendarToken};
 pub use call::{Call, CallStatus, Direction, Message, Role, Tool, Urgency};
 pub use change::{
     AssistantRef, CallState, Change, Completion, Facts, Field, Fired, Rank, Ranks, Stage, Transfer,
@@ -38,9 +41,9 @@ pub use clock::{Clock, IdGen};
 pub use contact::Contact;
 pub use event::{EventFilter, EventType};
 pub use id::{
-    AppointmentId, AssistantId, AttemptId, BlockedNumberId, CallId, ContactId, DeliveryId, EndpointId,
-    ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, RecoveryId, SessionId, SourceId, SyncId,
-    UserId,
+    AppointmentId, AssistantId, AttemptId, BlockedNumberId, CalendarFeedId, CallId, ContactId, DeliveryId,
+    EndpointId, ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, RecoveryId, SessionId,
+    SourceId, SyncId, UserId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};
@@ -55,4 +58,8 @@ pub use recording::{
 };
 pub use scope::{Scope, Scopes};
 pub use secret::{is_usable_secret, last4, path_segment};
+pub use telling::{
+    BODY_BYTES, CallFacts, CallFilter, Format, NOT_PASSED_ON, OwnHeaders, Redacted, Sending, Shape, Shaped,
+    Telling, TellingChange, WrongHeader,
+};
 pub use time::{Stamp, Time, is_time_zone};

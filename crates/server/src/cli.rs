@@ -1,8 +1,11 @@
 //! The command line.
 
+mod calendar;
 mod portability;
 mod recordings;
+mod reference;
 mod sources;
+mod telling;
 mod users;
 mod webhooks;
 
@@ -10,9 +13,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use calendar::CalendarFeedCommand;
 pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 pub use recordings::RecordingsCommand;
+pub use reference::reference;
 pub use sources::{PlatformApi, SourceCommand};
+pub use telling::TellingOptions;
 pub use users::UserCommand;
 pub use webhooks::{DeliveriesCommand, ListenOptions, SignatureCommand, WebhookCommand};
 
@@ -102,6 +108,9 @@ pub enum Command {
     /// Contacts
     #[command(subcommand)]
     Contact(ContactCommand),
+    /// Addresses at which calendars read the appointments
+    #[command(subcommand)]
+    CalendarFeed(CalendarFeedCommand),
     /// Write everything of an organization into files
     Export(ExportOptions),
     /// Bring in what another server has of an organization, or an export of it

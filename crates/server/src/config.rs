@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use delivery::{guard::AllowList, schedule::Schedule};
+use delivery::{client::ClientOptions, guard::AllowList, schedule::Schedule};
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -72,6 +72,8 @@ pub struct DeliveryConfig {
     pub schedule: Option<String>,
     /// How long a try may take, the answer's body included.
     pub timeout_seconds: u64,
+    /// A file with certificates (PEM) of authorities to trust beside the system's, for receivers within a company.
+    pub ca_file: Option<PathBuf>,
     /// How many days it is kept what webhooks sent and were answered; 0 for ever. An organization may say otherwise.
     pub keep_days: u32,
 }
@@ -86,7 +88,7 @@ impl DeliveryConfig {
 
 impl Default for DeliveryConfig {
     fn default() -> Self {
-        Self { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15, keep_days: 30 }
+        Self { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15, ca_file: None, keep_days: 30 }
     }
 }
 
@@ -291,6 +293,18 @@ impl Config {
     pub fn keep_webhooks(&self) -> Option<Duration> {
         let days = u64::from(self.delivery.keep_days);
         (days > 0).then(|| Duration::from_secs(days * 86_400))
+    }
+
+    /// How the client is set up that goes to addresses which people chose.
+    pub fn client_options(&self) -> anyhow::Result<ClientOptions> {
+        let mut options = ClientOptions::new(Arc::new(self.allow_list()?));
+        options.timeout = Duration::from_secs(self.delivery.timeout_seconds);
+        if let Some(path) = &self.delivery.ca_file {
+            let read = std::fs::read(path);
+            let bundle = read.with_context(|| format!("delivery.ca_file: cannot read {}", path.display()))?;
+            options.ca_bundle = Some(bundle);
+        }
+        Ok(options)
     }
 
     /// The exceptions to the address guard.

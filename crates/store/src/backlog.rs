@@ -9,7 +9,7 @@ use model::{EndpointId, OrgId, Time};
 
 use crate::{
     EndpointState, OrgStore, Result, Store, Waiting,
-    delivery_log::FAILED,
+    delivery_log::have_failed,
     tx::Tx,
     value::{Cells, Value, params},
     waiting,
@@ -275,9 +275,10 @@ fn statements(turning: Turning) -> Vec<Statement> {
         ),
         values: 4,
     };
+    let failed = have_failed("");
     let held = |set: &str| Statement {
         sql: format!(
-            "UPDATE deliveries SET {set} WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = ?1 AND {FAILED} \
+            "UPDATE deliveries SET {set} WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = ?1 AND {failed} \
              AND state = 'held' AND created_at > ?3 AND created_at <= ?4 ORDER BY created_at LIMIT {SLICE}) \
              AND state = 'held'"
         ),

@@ -14,7 +14,7 @@ use crate::{
 };
 
 const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
-     p.source_id, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
+     p.source_id, p.telling, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
      e.message_id, d.recover_attempt, d.off_schedule, p.failing_since IS NOT NULL, p.state, \
      e.erasure_id IS NOT NULL OR e.forgotten_at IS NOT NULL, COALESCE(d.created_at <= p.discard_until, FALSE) \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
@@ -47,6 +47,7 @@ fn read(row: &mut Cells<'_>) -> Result<Taken> {
             previous_secret: row.get()?,
             previous_secret_until: row.get()?,
             source: row.get()?,
+            telling: row.json_or_null("telling")?.unwrap_or_default(),
         }),
         event_id: row.get::<EventId>()?,
         event: row.get()?,
@@ -126,17 +127,29 @@ impl Store {
         .await
     }
 
-    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone.
-    pub async fn release_leases(&self, before: Time) -> Result<u64> {
+    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone. But none of `held`,
+    /// which the process that asks still has: it may have been set forward, or the database have been away for long.
+    pub async fn release_leases(&self, before: Time, held: Vec<DeliveryId>) -> Result<u64> {
         let now = self.0.clock.now();
         self.write(move |tx| {
             Box::pin(async move {
-                let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                               due_at = ?2, lease_owner = NULL, lease_until = NULL \
-                           WHERE lease_until < ?1";
-                let released = tx.execute(sql, params![before, now]).await?;
-                tx.left.others |= released > 0;
-                Ok(released)
+                let sql = "SELECT id FROM deliveries WHERE lease_until < ?1 ORDER BY id";
+                let over = tx.query(sql, params![before], |row| row.get::<DeliveryId>()).await?;
+                release(tx, over.into_iter().filter(|id| !held.contains(id)).collect(), before, now).await
+            })
+        })
+        .await
+    }
+
+    /// Makes the deliveries due again that others than `owner` hold: where `owner` is the one server, those are gone. It
+    /// may have leases of its own already, of deliveries that were made before it asks.
+    pub async fn release_others(&self, owner: Uuid) -> Result<u64> {
+        let now = self.0.clock.now();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT id FROM deliveries WHERE lease_until IS NOT NULL AND lease_owner <> ?1";
+                let left = tx.query(sql, params![owner], |row| row.get::<DeliveryId>()).await?;
+                release(tx, left, Time::from_micros(i64::MAX), now).await
             })
         })
         .await
@@ -160,6 +173,19 @@ impl Store {
         })
         .await
     }
+}
+
+/// Makes deliveries due whose leases are still older than `before`.
+async fn release(tx: &mut Tx<'_>, ids: Vec<DeliveryId>, before: Time, now: Time) -> Result<u64> {
+    let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
+                   due_at = ?3, lease_owner = NULL, lease_until = NULL \
+               WHERE id = ?1 AND lease_until < ?2";
+    let mut released = 0;
+    for id in ids {
+        released += tx.execute(sql, params![id, before, now]).await?;
+    }
+    tx.left.others |= released > 0;
+    Ok(released)
 }
 
 /// The endpoint after `last` that has deliveries waiting. One step along an index, however many those are: asking for

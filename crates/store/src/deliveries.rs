@@ -82,6 +82,8 @@ pub struct Attempt {
     pub address: Option<String>,
     /// The headers that were sent, as JSON, in their order.
     pub request_headers: String,
+    /// How its body was made of the event ([`model::Shape`], as JSON), where it was not just the event.
+    pub shape: Option<String>,
     /// The status of the answer.
     pub status: Option<u16>,
     /// The headers of the answer, as JSON.
@@ -152,6 +154,19 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether a try is kept: where a commit was broken off, only asking tells.
+    pub async fn has_attempt(&self, id: AttemptId) -> Result<bool> {
+        self.peek(move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT id FROM attempts WHERE id = ?1";
+                Ok(tx.first(sql, params![id], |row| row.get::<AttemptId>()).await?.is_some())
+            })
+        })
+        .await
+    }
+}
+
 /// What became of a try that was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concluded {
@@ -164,8 +179,8 @@ pub struct Concluded {
 async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, url: &str, attempt: &Attempt) -> Result<()> {
     tx.execute(
         "INSERT INTO attempts (id, delivery_id, number, cause, started_at, duration_ms, address, request_headers, \
-                               status, response_headers, response_body, error, url) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                               status, response_headers, response_body, error, url, shape) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             attempt.id,
             delivery,
@@ -180,6 +195,7 @@ async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, url: &str, attemp
             attempt.response_body.as_deref(),
             &attempt.error,
             url,
+            &attempt.shape,
         ],
     )
     .await

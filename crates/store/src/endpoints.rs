@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use model::{EndpointId, EventFilter, EventType, OrgId, SourceId, Stamp, Time};
+use model::{EndpointId, EventFilter, EventType, OrgId, SourceId, Stamp, Telling, Time};
 
 use crate::{
     OrgStore, Result, SOURCE_MESSAGE, Trouble, circuit, forwards,
@@ -36,6 +36,8 @@ pub struct Endpoint {
     pub updated_at: Stamp,
     /// The source whose messages it is sent as they came; then it is told no events.
     pub source: Option<SourceId>,
+    /// What it is told beyond that, and how.
+    pub telling: Telling,
     /// How it fails, if it does.
     pub trouble: Option<Trouble>,
 }
@@ -104,10 +106,12 @@ pub struct NewEndpoint {
     pub secret: Option<String>,
     /// The source whose messages it is sent as they came, in the place of events.
     pub source: Option<SourceId>,
+    /// What it is told beyond that, and how.
+    pub telling: Telling,
 }
 
 pub(crate) const COLUMNS: &str = "id, url, description, events, secret, previous_secret, previous_secret_until, state, \
-     created_at, updated_at, source_id, failures, failing_since, last_error, opened_at, probe_at, disable_at";
+     created_at, updated_at, source_id, telling, failures, failing_since, last_error, opened_at, probe_at, disable_at";
 
 pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
     Ok(Endpoint {
@@ -122,6 +126,7 @@ pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
         created_at: row.get()?,
         updated_at: row.get()?,
         source: row.get()?,
+        telling: row.json_or_null("telling")?.unwrap_or_default(),
         trouble: circuit::read(row)?,
     })
 }
@@ -130,9 +135,10 @@ pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
 pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
     tx.known.subscribers.remove(&org);
     let sql = "INSERT INTO endpoints (id, org_id, url, description, events, secret, state, created_at, updated_at, \
-                                      source_id) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                                      source_id, telling) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let (events, state) = (endpoint.events.join(" "), endpoint.state.as_str());
+    let telling = endpoint.telling.to_stored();
     let values = params![
         endpoint.id,
         org,
@@ -144,6 +150,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> 
         endpoint.created_at,
         endpoint.updated_at,
         endpoint.source,
+        &telling,
     ];
     note_opt_in(tx, org, &events).await?;
     if let Some(source) = endpoint.source {
@@ -197,6 +204,7 @@ impl OrgStore {
             created_at,
             updated_at,
             source: new.source,
+            telling: new.telling,
             trouble: None,
         }
     }
@@ -252,7 +260,7 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
     if let Some(known) = tx.known.subscribers.get(&org) {
         return Ok(known.clone());
     }
-    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, source_id, \
+    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, source_id, telling, \
                failing_since IS NOT NULL, state, probe_at, events FROM endpoints \
                WHERE org_id = ?1 AND state <> 'gone' AND deleted_at IS NULL ORDER BY created_at, id";
     let read = |row: &mut Cells<'_>| {
@@ -263,6 +271,7 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
             previous_secret: row.get()?,
             previous_secret_until: row.get()?,
             source: row.get()?,
+            telling: row.json_or_null("telling")?.unwrap_or_default(),
         };
         let is_failing = row.get()?;
         let holds = row.word("endpoint state", EndpointState::parse)?.holds();

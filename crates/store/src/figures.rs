@@ -7,7 +7,7 @@ use model::Time;
 
 use crate::{
     Database, EndpointState, Result, Store,
-    delivery_log::FAILED,
+    delivery_log::have_failed,
     tx::Tx,
     value::{Cells, params},
 };
@@ -103,8 +103,9 @@ async fn count(tx: &mut Tx<'_>, from: &str) -> Result<i64> {
 /// The deliveries that stand like this, endpoint by endpoint: the index is by endpoint, and what was given up stands in it
 /// too. In this order because of the `CROSS JOIN`, which SQLite does not turn round.
 fn of_endpoints(state: &str) -> String {
+    let failed = have_failed("d.");
     format!(
-        "FROM endpoints p CROSS JOIN deliveries d WHERE d.endpoint_id = p.id AND p.deleted_at IS NULL AND d.{FAILED} \
+        "FROM endpoints p CROSS JOIN deliveries d WHERE d.endpoint_id = p.id AND p.deleted_at IS NULL AND {failed} \
          AND d.state = '{state}'"
     )
 }

@@ -9,9 +9,11 @@ mod admin;
 mod answers;
 mod appointments;
 mod assistants;
+mod audience;
 mod backlog;
 mod blocked_numbers;
 mod booking_changes;
+mod calendar_feeds;
 mod calls;
 mod circuit;
 mod claims;
@@ -54,9 +56,11 @@ mod samples;
 mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
+mod seek;
 mod sessions;
 mod settle;
 mod setup;
+mod signing_keys;
 mod source_counts;
 mod source_keys;
 mod sources;
@@ -71,6 +75,7 @@ mod value;
 mod waiting;
 mod webhooks;
 mod writes;
+pub mod written;
 
 use std::{
     path::PathBuf,
@@ -82,13 +87,17 @@ use model::{Clock, IdGen, OrgId, RecordingLinks, SourceId};
 use tokio::sync::Notify;
 
 pub use crate::{
-    accept::{BookingChanges, Decision, OrgSettings, Rules, Screening, Situation, Written},
+    accept::{
+        BookingChanges, ChangedBefore, ChangedNow, Decision, OrgSettings, Rules, Screening, Situation,
+        Telling, ToolChange, Written,
+    },
     admin::Organization,
     answers::{AnswerSummary, AnsweredBy, KeptAnswer},
-    appointments::{AppointmentChange, ListAppointments},
+    appointments::{AppointmentChange, ListAgenda, ListAppointments},
     assistants::ListAssistants,
     backlog::{Backlog, BacklogChange, Turning},
     blocked_numbers::{ListBlockedNumbers, NewBlockedNumber},
+    calendar_feeds::{ListCalendarFeeds, MadeCalendarFeed},
     calls::{
         Around, CallCounts, CallDetail, CallReview, CallView, Came, ListCalls, ListedCall, StatusCounts,
     },
@@ -97,11 +106,11 @@ pub use crate::{
     deliveries::{Attempt, Concluded, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
-    erase::{Compaction, Erased, Erasure, ErasureState, ErasureStep},
+    erase::{Compaction, Erasable, Erased, Erasure, ErasureState, ErasureStep},
     error::{Error, Result},
     event_log::{ListEvents, LoggedEvent, Missed},
     events::{EventData, NewEvent, Subject},
-    export::{Export, ExportFilter, ExportKind},
+    export::{Export, ExportFilter, ExportKind, PersonExport},
     figures::{Figures, Pressure},
     forwards::{Original, SOURCE_MESSAGE, via_mark},
     gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},
@@ -114,10 +123,10 @@ pub use crate::{
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
     keys::{KeyRecord, NewKey},
-    leads::{LeadChange, ListLeads},
+    leads::{LeadChange, LeadCounts, ListLeads},
     list::{Listed, Placed},
     outbox::Outbox,
-    provenance::{Provenance, Rule},
+    provenance::{AppointmentChanged, AppointmentProvenance, Provenance, Rule},
     received::Received,
     recording_queue::{Fetch, Fetched},
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, Refetch, StoredObject},
@@ -127,6 +136,7 @@ pub use crate::{
     samples::ToldSample,
     sessions::{NewSession, NotPermitted, Visitor},
     setup::{FirstOrg, FirstOwner, SetUp},
+    signing_keys::SigningKeys,
     source_keys::{KeyChange, PlatformKey, SealedKey, ShownKey},
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
     sweep::OpenCall,
@@ -181,6 +191,7 @@ struct Inner {
     keys: Recent<String, KeyRecord>,
     sources: Recent<SourceId, Source>,
     links: OnceLock<Arc<RecordingLinks>>,
+    api_url: OnceLock<String>,
     recordings_due: Notify,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
@@ -228,6 +239,7 @@ impl Store {
             keys: Recent::default(),
             sources: Recent::default(),
             links: OnceLock::new(),
+            api_url: OnceLock::new(),
             recordings_due: Notify::new(),
             clock,
             ids,
@@ -237,6 +249,17 @@ impl Store {
     /// The door to one organization's records.
     pub fn org(&self, org: OrgId) -> OrgStore {
         OrgStore { store: self.clone(), org }
+    }
+
+    /// Tells the store where the API is reached from outside, for webhooks that name it.
+    pub fn serve_api(&self, url: &str) {
+        // Who comes second says the same.
+        let _ = self.0.api_url.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// Where the API is reached from outside, without a slash at its end; empty until that is known.
+    pub fn api_url(&self) -> &str {
+        self.0.api_url.get().map_or("", String::as_str)
     }
 
     /// Where deliveries go when their transaction has committed.

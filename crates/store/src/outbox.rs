@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use model::{DeliveryId, EndpointId, EventId, InboxId, OrgId, SourceId, Time};
+use model::{DeliveryId, EndpointId, EventId, InboxId, OrgId, SourceId, Telling, Time};
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 
@@ -102,6 +102,8 @@ pub struct Destination {
     pub previous_secret_until: Option<Time>,
     /// The source whose messages it is sent as they came.
     pub source: Option<SourceId>,
+    /// What it is told beyond which events, and how.
+    pub telling: Telling,
 }
 
 impl Destination {

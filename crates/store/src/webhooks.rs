@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{EndpointId, EventFilter, OrgId, Place, PlacedPage, SourceId, Stamp, Time};
+use model::{EndpointId, EventFilter, OrgId, Place, PlacedPage, SourceId, Stamp, TellingChange, Time};
 
 use crate::{
     Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
@@ -26,6 +26,8 @@ pub struct EndpointChange {
     pub description: Option<Option<String>>,
     /// The events it asks for.
     pub events: Option<EventFilter>,
+    /// What it is told beyond that, and how.
+    pub telling: TellingChange,
     /// Whether it is told.
     pub state: Option<EndpointState>,
     /// What becomes of the deliveries that were held, where the endpoint becomes enabled.
@@ -41,10 +43,11 @@ async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: EndpointId) -> Result<Option<End
 async fn write(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
     tx.known.subscribers.remove(&org);
     let events = endpoint.events.join(" ");
+    let telling = endpoint.telling.to_stored();
     note_opt_in(tx, org, &events).await?;
     tx.execute(
         "UPDATE endpoints SET url = ?3, description = ?4, events = ?5, secret = ?6, previous_secret = ?7, \
-                previous_secret_until = ?8, state = ?9, updated_at = ?10 \
+                previous_secret_until = ?8, state = ?9, updated_at = ?10, telling = ?11 \
          WHERE id = ?1 AND org_id = ?2",
         params![
             endpoint.id,
@@ -57,6 +60,7 @@ async fn write(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
             endpoint.previous_secret_until,
             endpoint.state.as_str(),
             endpoint.updated_at,
+            &telling,
         ],
     )
     .await
@@ -151,6 +155,7 @@ impl OrgStore {
                     if let Some(events) = change.events {
                         endpoint.events = words_of(&events);
                     }
+                    change.telling.apply(&mut endpoint.telling);
                     endpoint.state = change.state.unwrap_or(endpoint.state);
                     endpoint.updated_at = stamps.next(tx).await?;
                     write(tx, org, &endpoint).await?;
@@ -241,7 +246,7 @@ impl OrgStore {
 
 async fn delete(tx: &mut Tx<'_>, org: OrgId, id: EndpointId, (now, stamp): (Time, Stamp)) -> Result<bool> {
     let sql = "UPDATE endpoints SET deleted_at = ?3, updated_at = ?4, state = 'gone', probe_at = NULL, secret = NULL, \
-                   previous_secret = NULL, previous_secret_until = NULL \
+                   previous_secret = NULL, previous_secret_until = NULL, telling = NULL \
                WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
     if tx.execute(sql, params![id, org, now, stamp]).await? == 0 {
         return Ok(false);

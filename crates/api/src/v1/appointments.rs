@@ -1,9 +1,9 @@
 //! `/v1/appointments`
 
 use axum::response::Response;
-use model::{Appointment, AppointmentStatus, id::kind};
+use model::{Appointment, AppointmentStatus, ContactId, LeadId, id::kind};
 use serde::Deserialize;
-use store::Provenance;
+use store::AppointmentProvenance;
 use utoipa::IntoParams;
 
 use crate::{
@@ -42,6 +42,12 @@ pub(crate) struct ListAppointments {
     /// Only appointments that begin before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<TimeParam>,
+    /// Only appointments of this contact.
+    #[param(value_type = Option<String>, format = Uuid)]
+    contact_id: Option<ContactId>,
+    /// Only appointments of this lead.
+    #[param(value_type = Option<String>, format = Uuid)]
+    lead_id: Option<LeadId>,
     /// Only those with this number, in E.164.
     #[param(value_type = Option<String>, format = "e164")]
     phone: Option<PhoneParam>,
@@ -62,6 +68,8 @@ pub(crate) async fn list_appointments(
         status: query.status,
         from: query.from.map(|from| from.0),
         to: query.to.map(|to| to.0),
+        contact: query.contact_id,
+        lead: query.lead_id,
         phone: query.phone.map(|phone| phone.0),
     };
     Ok(List(caller.store.list_appointments(list).await?))
@@ -70,17 +78,17 @@ pub(crate) async fn list_appointments(
 /// Get where an appointment comes from
 ///
 /// The rule that made it, the call and its source, the message that brought it about, and the use of a tool that booked
-/// it.
+/// it; and the uses of tools that moved it or called it off since.
 #[utoipa::path(get, path = "/v1/appointments/{id}/provenance", tag = "Appointments",
     params(("id" = String, Path, description = "The appointment's id.", format = Uuid)),
     responses(
-        (status = 200, description = "Where it comes from.", body = OneOf<Provenance>),
+        (status = 200, description = "Where it comes from.", body = OneOf<AppointmentProvenance>),
         openapi::GetErrors,
     ))]
 pub(crate) async fn get_appointment_provenance(
     caller: Caller,
     PathId(id): PathId<kind::Appointment>,
-) -> Result<One<Provenance>, ApiError> {
+) -> Result<One<AppointmentProvenance>, ApiError> {
     let found = caller.store.appointment_provenance(id).await?;
     found.map(One::new).ok_or_else(|| ApiError::not_found("appointment"))
 }

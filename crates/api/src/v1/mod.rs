@@ -1,11 +1,13 @@
 //! `/v1`: an organization's data, for holders of its API keys.
 
+pub(crate) mod agenda;
 pub(crate) mod appointments;
 mod appointments_body;
 pub(crate) mod assistants;
 pub(crate) mod backlog;
 pub(crate) mod blocked_numbers;
 mod bodies;
+pub(crate) mod calendar_feeds;
 pub(crate) mod calls;
 mod calls_body;
 pub(crate) mod contacts;
@@ -18,6 +20,7 @@ pub(crate) mod events;
 mod exchange;
 pub(crate) mod export;
 mod export_answer;
+pub(crate) mod export_person;
 mod fields;
 pub(crate) mod forwards;
 pub(crate) mod gaps;
@@ -28,10 +31,12 @@ mod leads_body;
 pub(crate) mod preview;
 pub(crate) mod recordings;
 pub(crate) mod recoveries;
+pub(crate) mod signing_key;
 pub(crate) mod source_events;
 mod source_events_body;
 pub(crate) mod sources;
 mod sources_body;
+pub(crate) mod webhook_telling;
 pub(crate) mod webhook_tests;
 pub(crate) mod webhooks;
 mod webhooks_body;

@@ -1,5 +1,6 @@
 //! The real binary as a process of its own: what it promises to whoever starts, stops, asks or kills it.
 
+mod authorities;
 mod blocked_numbers;
 mod cli;
 mod completeness;
@@ -7,6 +8,7 @@ mod config;
 mod crash;
 mod demo;
 mod drain;
+mod outage;
 mod platforms;
 mod portability;
 mod receiver;
@@ -17,4 +19,5 @@ mod secrets;
 mod server;
 mod single;
 mod sources;
+mod telling;
 mod webhooks;

@@ -73,20 +73,29 @@ pub(crate) fn on_both(test: impl AsyncFn(&TestApp)) {
 }
 
 /// Runs a test on both, set up otherwise.
-#[expect(clippy::print_stdout, reason = "shown only where the test fails: on which database it did")]
 pub(crate) fn on_both_with(setup: Setup, test: impl AsyncFn(&TestApp)) {
     for kind in Kind::BOTH {
-        println!("on {kind:?}");
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
-        // Both databases must give the same bodies: each inline snapshot is compared twice.
-        insta::allow_duplicates! {
-            runtime.block_on(async {
-                let app = TestApp::start(kind, setup).await;
-                test(&app).await;
-                app.finish().await;
-            });
-        }
+        on(kind, setup, &test);
+    }
+}
+
+/// Runs a test on PostgreSQL alone, of what only that can be made to do.
+pub(crate) fn on_postgres(test: impl AsyncFn(&TestApp)) {
+    on(Kind::Postgres, Setup::default(), &test);
+}
+
+#[expect(clippy::print_stdout, reason = "shown only where the test fails: on which database it did")]
+fn on(kind: Kind, setup: Setup, test: &impl AsyncFn(&TestApp)) {
+    println!("on {kind:?}");
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
+    // Both databases must give the same bodies: each inline snapshot is compared twice.
+    insta::allow_duplicates! {
+        runtime.block_on(async {
+            let app = TestApp::start(kind, setup).await;
+            test(&app).await;
+            app.finish().await;
+        });
     }
 }
 
@@ -140,6 +149,7 @@ impl TestApp {
         delivery::client::install_crypto();
         let url = config.database_url().expect("an address");
         let store = Store::open(&url, world.clock.clone(), world.ids.clone()).await.expect("a store");
+        store.serve_api(&config.public_url(None));
         let app = app::build(&config, &world, store.clone()).expect("a configuration");
         if config.recordings.fetch {
             app::serve_recordings(&config, &world, &store, None).await.expect("a key");
@@ -399,6 +409,7 @@ impl Org {
             events: EventFilter::default(),
             secret,
             source: None,
+            telling: Default::default(),
         })
         .await
     }

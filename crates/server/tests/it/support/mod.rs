@@ -11,10 +11,10 @@ mod standin;
 mod storage;
 
 pub(crate) use self::{
-    app::{METRICS_TOKEN, Org, PUBLIC_URL, Setup, TestApp, on_both, on_both_with, spawn},
+    app::{METRICS_TOKEN, Org, PUBLIC_URL, Setup, TestApp, on_both, on_both_with, on_postgres, spawn},
     client::{Answer, Client},
     platform::{Signing, booking, booking_answered, content_type, report},
-    receiver::{Got, Receiver, Reply},
+    receiver::{Got, Holding, Receiver, Reply},
     standin::{StandIn, finished},
     storage::{Item, Storage, wav},
 };
