@@ -166,6 +166,11 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
     } else {
         next_step(delivery, &outcome, record.asked_to_wait, means)
     };
+    if let (NextStep::RetryAt(at), false) = (next, delivery.is_probe) {
+        // Who asks for less than it would be left alone anyway is not sent a probe before that.
+        let own = at.since(means.clock.now());
+        record.asked_to_wait = record.asked_to_wait.map(|asked| asked.max(own));
+    }
     record.duration_ms = i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX);
     record.address = outcome.address.map(|address| address.to_string());
     record.error = error_words(&outcome);
@@ -227,9 +232,11 @@ fn next_step(delivery: &Delivery, outcome: &Outcome, asked: Option<Duration>, me
     }
 }
 
-/// How long a receiver that is overloaded asks to be left alone.
+/// How long a receiver that is overloaded asks to be left alone. Who asks for no time asks for nothing.
 fn asked_to_wait(outcome: &Outcome, now: Time) -> Option<Duration> {
-    matches!(outcome.status, Some(429 | 503)).then(|| retry_after(&outcome.response_headers, now)).flatten()
+    let asked =
+        matches!(outcome.status, Some(429 | 503)).then(|| retry_after(&outcome.response_headers, now));
+    asked.flatten().filter(|wait| !wait.is_zero())
 }
 
 /// The schedule's next step, or later where the receiver asked for it.

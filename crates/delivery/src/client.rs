@@ -2,6 +2,7 @@
 //! decodes nothing, trusts no proxy, and reads and waits only so much.
 
 mod cause;
+mod connecting;
 mod download;
 mod fetch;
 #[cfg(test)]
@@ -20,10 +21,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::{Certificate, ClientBuilder, Response, redirect, retry};
 
-use crate::guard::{AllowList, Lookup, Target, VettingResolver, noting, system_lookup};
+use self::connecting::NotingLayer;
+use crate::guard::{
+    AllowList, DnsError, Lookup, Notes, Target, VettingResolver, WaitsFor, noting, system_lookup,
+};
 
 /// How much of an answer's body is read. Who sends more is cut off.
 const READ_BYTES: usize = 64 * 1024;
@@ -33,6 +37,9 @@ const KEPT_BYTES: usize = 16 * 1024;
 
 /// How much of an answer's header lines is kept, names and values together.
 const KEPT_HEADER_BYTES: usize = 16 * 1024;
+
+/// Header lines of an answer that say what is to be done, or where it should have gone.
+const DECISIVE: [HeaderName; 2] = [header::RETRY_AFTER, header::LOCATION];
 
 /// How the client is set up.
 #[derive(Clone)]
@@ -178,16 +185,16 @@ impl Client {
     async fn carry(&self, target: &Target, request: reqwest::RequestBuilder, bounds: Bounds) -> Outcome {
         let watch = stopwatch();
         let mut outcome = Outcome::default();
-        let (result, resolved) =
+        let (result, notes) =
             noting(tokio::time::timeout(bounds.timeout, exchange(request, &mut outcome, bounds))).await;
         outcome.duration = watch.elapsed();
 
         let phase = if outcome.status.is_some() { Phase::Body } else { Phase::Answer };
-        let dialled = dialled(target, resolved);
+        let dialled = dialled(target, &notes);
         outcome.error = match result {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(cause::of(&error, phase, &dialled, target, self)),
-            Err(_) => Some(Cause::Timeout { phase, after: bounds.timeout }),
+            Err(_) => Some(out_of_time(target, phase, notes.waits_for, bounds.timeout)),
         };
         if let [only] = dialled[..] {
             outcome.address.get_or_insert(only);
@@ -229,23 +236,41 @@ async fn read_body(response: &mut Response, kept: &mut Vec<u8>, bounds: Bounds) 
     Ok(())
 }
 
+/// The header lines that are kept, in their order. Those that we act on come before all others, however many there are;
+/// of the others those that find room.
 fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let size = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len();
+    let decisive = headers.iter().filter(|(name, _)| DECISIVE.contains(name));
     let mut room = KEPT_HEADER_BYTES;
-    let lines = headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-    lines
-        .take_while(|(name, value)| {
-            let fits = name.len() + value.len() <= room;
-            room = room.saturating_sub(name.len() + value.len());
-            fits
-        })
-        .collect()
+    let mut reserved = 0;
+    for (name, value) in decisive {
+        reserved += size(name, value).min(room - reserved);
+    }
+    room -= reserved;
+    let mut kept = Vec::new();
+    for (name, value) in headers {
+        let (size, room) =
+            (size(name, value), if DECISIVE.contains(name) { &mut reserved } else { &mut room });
+        if size <= *room {
+            *room -= size;
+            kept.push((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        }
+    }
+    kept
+}
+
+/// What is said where the whole time is over: it is what was waited for that did not come.
+fn out_of_time(target: &Target, phase: Phase, waits_for: WaitsFor, after: Duration) -> Cause {
+    match (phase, waits_for) {
+        (Phase::Body, _) | (_, WaitsFor::Answer) => Cause::Timeout { phase, after },
+        (_, WaitsFor::Connection) => Cause::Timeout { phase: Phase::Connect, after },
+        (_, WaitsFor::Addresses) => Cause::Dns(DnsError::Timeout { host: target.host().to_owned(), after }),
+    }
 }
 
 /// Where a new connection may have gone: one address, or several if the name has them.
-fn dialled(target: &Target, resolved: Vec<IpAddr>) -> Vec<SocketAddr> {
-    let addresses = target.ip().map_or(resolved, |ip| vec![ip]);
+fn dialled(target: &Target, notes: &Notes) -> Vec<SocketAddr> {
+    let addresses: Vec<IpAddr> = target.ip().map_or_else(|| notes.resolved.clone(), |ip| vec![ip]);
     addresses.into_iter().map(|ip| SocketAddr::new(ip, target.port())).collect()
 }
 
@@ -280,6 +305,7 @@ fn builder(options: &ClientOptions) -> ClientBuilder {
         .no_deflate()
         .http1_only()
         .tcp_nodelay(true)
+        .connector_layer(NotingLayer)
         .connect_timeout(options.connect_timeout)
         .pool_idle_timeout(Duration::from_secs(60))
 }

@@ -18,7 +18,8 @@ const LAYERS: &[&[&str]] = &[
     &["reconcile", "recordings"],
     &["api", "dashboard"],
     &["inboundflow"],
-    &["xtask"],
+    // It knows none of ours, so that it can be tried on any sender.
+    &["conform", "xtask"],
 ];
 
 /// Libraries that some crates may not depend on.

@@ -52,6 +52,7 @@ static GROUPS: [(&str, &[File]); 5] = [
             file!("moving-data", "docs/moving-data.md"),
             file!("metrics", "docs/metrics.md"),
             file!("reliability", "docs/reliability.md"),
+            file!("conformance", "docs/conformance.md"),
             file!("changelog", "CHANGELOG.md"),
         ],
     ),

@@ -84,7 +84,7 @@ pub(crate) async fn show_appointment(
         Some(id) => store.get_lead(id).await?,
         None => None,
     };
-    let origin = store.appointment_provenance(it.id).await?.map(|found| Origin::new(found, &person));
+    let origin = store.appointment_provenance(it.id).await?.map(|found| Origin::new(found.made, &person));
     page(&AppointmentPage {
         shell: person.shell(&state, title(&it), Tab::Appointments),
         id: it.id.to_string(),

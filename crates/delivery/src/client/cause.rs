@@ -3,7 +3,7 @@
 
 use std::{error::Error, io, net::SocketAddr, time::Duration};
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 use super::{Authorities, Client};
 use crate::guard::{DnsError, Forbidden, ResolveError, Target};
@@ -47,12 +47,21 @@ pub enum Cause {
         /// How long.
         after: Duration,
     },
-    /// The receiver closed or reset the connection.
+    /// The receiver closed the connection.
     #[error("the connection was closed before {} was complete", phase.noun())]
     Closed {
         /// What was not complete.
         phase: Phase,
     },
+    /// The receiver reset the connection, or somebody on the way did.
+    #[error("the connection was reset before {} was complete", phase.noun())]
+    Reset {
+        /// What was not complete.
+        phase: Phase,
+    },
+    /// The answer's status and header lines are longer than is read.
+    #[error("the answer's head is too long: more than 100 lines or some 400 KB")]
+    HeadTooLong,
     /// What came back is not HTTP.
     #[error("the answer is not HTTP: {0}")]
     NotHttp(String),
@@ -131,7 +140,14 @@ fn no_connection(error: &reqwest::Error, dialled: &[SocketAddr], target: &Target
 }
 
 fn no_answer(error: &reqwest::Error, phase: Phase) -> Cause {
+    let io = last_io(error).map(io::Error::kind);
+    if io == Some(io::ErrorKind::ConnectionReset) {
+        return Cause::Reset { phase };
+    }
     if let Some(error) = find::<hyper::Error>(error) {
+        if error.is_parse_too_large() {
+            return Cause::HeadTooLong;
+        }
         if error.is_parse() {
             return Cause::NotHttp(words(error));
         }
@@ -139,7 +155,9 @@ fn no_answer(error: &reqwest::Error, phase: Phase) -> Cause {
             return Cause::Closed { phase };
         }
     }
-    match last_io(error) {
+    match io {
+        // What no chunk of a body can begin with.
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Cause::NotHttp(words(error)),
         Some(_) => Cause::Closed { phase },
         None => Cause::Other(words(error)),
     }
@@ -154,6 +172,10 @@ fn tls_words(error: &rustls::Error, authorities: Authorities) -> String {
         }
         Tls::InvalidCertificate(certificate) => certificate_words(certificate),
         Tls::InvalidMessage(_) => "the server does not speak TLS on this port".to_owned(),
+        Tls::AlertReceived(AlertDescription::ProtocolVersion)
+        | Tls::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            "the server speaks no TLS version that is still safe (1.2 and 1.3)".to_owned()
+        }
         Tls::AlertReceived(alert) => format!("the server refused the handshake ({alert:?})"),
         Tls::PeerIncompatible(_) => "the server has no TLS version or cipher in common with us".to_owned(),
         other => other.to_string(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use reqwest::Response;
 
-use super::{Cause, Client, Phase, cause, dialled};
+use super::{Cause, Client, Phase, cause, dialled, out_of_time};
 use crate::guard::{Target, noting};
 
 /// An answer whose body is still to come.
@@ -25,14 +25,14 @@ impl Client {
     /// followed. The client's timeout is the head's, and that of each piece of the body.
     pub async fn get(&self, target: &Target, headers: HeaderMap) -> Result<Download, Cause> {
         let request = self.http.get(target.url().clone()).headers(headers);
-        let (result, resolved) = noting(tokio::time::timeout(self.timeout, request.send())).await;
+        let (result, notes) = noting(tokio::time::timeout(self.timeout, request.send())).await;
         let response = match result {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                let dialled = dialled(target, resolved);
+                let dialled = dialled(target, &notes);
                 return Err(cause::of(&error, Phase::Answer, &dialled, target, self));
             }
-            Err(_) => return Err(Cause::Timeout { phase: Phase::Answer, after: self.timeout }),
+            Err(_) => return Err(out_of_time(target, Phase::Answer, notes.waits_for, self.timeout)),
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Download { status, headers, response, target: target.clone(), client: self.clone() })

@@ -4,10 +4,11 @@
 
 mod address;
 mod allow;
+mod noting;
 mod resolver;
 mod target;
 
-pub(crate) use resolver::noting;
+pub(crate) use noting::{Notebook, Notes, WaitsFor, noting};
 
 pub use address::{Reason, verdict};
 pub use allow::{AllowList, AllowListError};

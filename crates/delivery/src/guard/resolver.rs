@@ -2,7 +2,6 @@
 //! that answers differently the second time gains nothing.
 
 use std::{
-    cell::RefCell,
     io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
@@ -12,7 +11,7 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::{AllowList, Forbidden, vet};
+use super::{AllowList, Forbidden, Notebook, WaitsFor, vet};
 
 /// How long a name may take to become addresses.
 const DNS_TIMEOUT: Duration = Duration::from_secs(3);
@@ -52,10 +51,12 @@ pub enum DnsError {
         host: String,
     },
     /// No answer came in time.
-    #[error("the name {host} was not resolved within {} s", DNS_TIMEOUT.as_secs())]
+    #[error("the name {host} was not resolved within {} s", after.as_secs_f64())]
     Timeout {
         /// The name.
         host: String,
+        /// How long it was waited for.
+        after: Duration,
     },
 }
 
@@ -80,7 +81,7 @@ impl VettingResolver {
         let owned = || host.to_owned();
         let answer = tokio::time::timeout(DNS_TIMEOUT, (self.lookup)(owned())).await;
         let addresses = answer
-            .map_err(|_| DnsError::Timeout { host: owned() })?
+            .map_err(|_| DnsError::Timeout { host: owned(), after: DNS_TIMEOUT })?
             .map_err(|error| DnsError::Failed { host: owned(), why: error.to_string() })?;
         if addresses.is_empty() {
             return Err(DnsError::NoAddress { host: owned() }.into());
@@ -96,8 +97,10 @@ impl Resolve for VettingResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
+            let notebook = Notebook::of_this_request();
+            notebook.waits_for(WaitsFor::Addresses);
             let addresses = resolver.vetted(name.as_str()).await?;
-            note(&addresses);
+            notebook.resolved(&addresses);
             // Port 0 stands for the port of the URL.
             let addresses: Addrs = Box::new(addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)));
             Ok(addresses)
@@ -113,26 +116,6 @@ pub fn system_lookup() -> Lookup {
             Ok(addresses.map(|address| address.ip()).collect())
         })
     })
-}
-
-tokio::task_local! {
-    /// What was resolved for the request that this task is sending.
-    static RESOLVED: RefCell<Vec<IpAddr>>;
-}
-
-/// Runs a request and tells which addresses were resolved for it: a failed connection does not say what it dialled.
-/// Nothing is told where a pooled connection was used or the host is an IP address.
-pub(crate) async fn noting<T>(request: impl Future<Output = T>) -> (T, Vec<IpAddr>) {
-    let request = async {
-        let output = request.await;
-        (output, RESOLVED.with(RefCell::take))
-    };
-    RESOLVED.scope(RefCell::default(), request).await
-}
-
-fn note(addresses: &[IpAddr]) {
-    // Outside of a request of ours there is nobody to tell.
-    let _ = RESOLVED.try_with(|resolved| *resolved.borrow_mut() = addresses.to_vec());
 }
 
 #[cfg(test)]

@@ -137,21 +137,6 @@ fn who_asks_for_time_gets_it() {
 }
 
 #[test]
-fn a_redirect_is_not_followed() {
-    on_both(async |app| {
-        let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
-        receiver.reply([Reply(307, &[("location", "/elsewhere")])]);
-        let last = deliver(app, &org, &receiver).await;
-        assert_eq!(last.state, DeliveryState::Retrying);
-        let error = "the receiver answered 307, a redirect to /elsewhere; redirects are never followed";
-        assert_eq!(last.last_error.as_deref(), Some(error));
-        assert_eq!(receiver.take().len(), 1);
-        app.tick(Duration::from_secs(6)).await;
-        assert_eq!(receiver.take()[0].path, "/hook");
-    });
-}
-
-#[test]
 fn one_endpoint_s_failure_is_not_another_s() {
     on_both(async |app| {
         let (org, receiver, broken) =

@@ -5,6 +5,7 @@ mod blocked_numbers;
 mod cli;
 mod completeness;
 mod config;
+mod conform;
 mod crash;
 mod demo;
 mod drain;
