@@ -17,6 +17,7 @@ use delivery::{
     schedule::Schedule,
 };
 use ingest::Ingest;
+use metrics::Metrics;
 use model::{
     Clock, DeliveryId, EndpointId, EventFilter, EventType, Time, sample,
     testing::{CountedIds, ManualClock},
@@ -138,8 +139,10 @@ impl Scene {
             schedule: Schedule::default(),
             allow,
             lease: Duration::from_secs(60),
+            metrics: Metrics::off(),
         };
         let client = Client::new(&client).expect("a client");
+        store.serve_api("http://127.0.0.1");
         let worker = Worker::attach(store.clone(), clock.clone(), ids, client, options);
         let org = store.create_org("Harbor Plumbing").await.expect("an organization").id;
         let org = store.org(org);
@@ -231,6 +234,7 @@ async fn make_endpoint(org: &OrgStore, url: &str) -> EndpointId {
         events: EventFilter::Only(vec![EventType::CallCompleted]),
         secret: Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()),
         source: None,
+        telling: Default::default(),
     };
     org.create_endpoint(new).await.expect("an endpoint").id
 }
