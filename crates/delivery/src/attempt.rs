@@ -171,6 +171,12 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         let own = at.since(means.clock.now());
         record.asked_to_wait = record.asked_to_wait.map(|asked| asked.max(own));
     }
+    keep_outcome(&mut record, outcome);
+    (record, next)
+}
+
+/// Writes what came of a try into its record.
+fn keep_outcome(record: &mut Attempt, outcome: Outcome) {
     record.duration_ms = i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX);
     record.address = outcome.address.map(|address| address.to_string());
     record.error = error_words(&outcome);
@@ -179,7 +185,6 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         record.response_headers = serde_json::to_string(&outcome.response_headers).ok();
         record.response_body = Some(outcome.response_body);
     }
-    (record, next)
 }
 
 /// Why there is nothing to send.

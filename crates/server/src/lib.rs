@@ -41,7 +41,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let world = World { clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
     let shown = if cli.options.json { Shown::Json } else { Shown::Text };
-    runtime.block_on(async move {
+    let database = config.database_shown();
+    let done = runtime.block_on(async move {
         match command {
             Command::Serve(_) => serve::serve(config, world).await,
             Command::Demo(options) => demo::run(config, world, &options).await,
@@ -65,6 +66,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 Ok(())
             }
         }
+    });
+    done.map_err(|error| match error.downcast_ref::<store::Error>() {
+        Some(why) if why.is_unavailable() => error.context(format!("the database {database}")),
+        _ => error,
     })
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct ListAgenda {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Option<Limit>,
     /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>, format = "cursor")]
+    #[param(value_type = Option<String>, format = "place-cursor")]
     cursor: Option<PlaceParam>,
     /// Only appointments with this status.
     #[param(inline)]

@@ -80,7 +80,7 @@ pub(crate) struct NewWebhook {
     pub filters: Option<Option<Filters>>,
     /// What it is not told: the fields stay, and are null or masked.
     #[serde(default, deserialize_with = "given")]
-    #[schema(nullable = false, max_items = 10)]
+    #[schema(nullable = false)]
     pub redact: Option<Vec<Redacted>>,
     /// The form of its webhooks' bodies.
     #[serde(default, deserialize_with = "given")]
@@ -124,7 +124,7 @@ pub(crate) struct ChangedWebhook {
     pub filters: Option<Option<Filters>>,
     /// What it is not told: the fields stay, and are null or masked.
     #[serde(default, deserialize_with = "given")]
-    #[schema(nullable = false, max_items = 10)]
+    #[schema(nullable = false)]
     pub redact: Option<Vec<Redacted>>,
     /// The form of its webhooks' bodies.
     #[serde(default, deserialize_with = "given")]

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_section_is_found_by_its_heading_and_by_its_words() {
         let retries = ("webhooks#again".to_owned(), "Retries".to_owned());
-        assert_eq!(found("RETRIES"), [retries.clone()]);
+        assert_eq!(found("RETRIES"), std::slice::from_ref(&retries));
         assert_eq!(found("failed tried"), [retries]);
         assert_eq!(found("signed"), [("webhooks".to_owned(), "Webhooks".to_owned())]);
         assert_eq!(found("signed failed"), []);

@@ -119,7 +119,7 @@ fn of(asked: &Asked, day: Date, rows: Vec<AppointmentRow>, zone: &Zone) -> Day {
         number: day.day(),
         weekday: day.strftime("%a").to_string(),
         iso: day.to_string(),
-        href: asked.on(day).as_agenda().href(),
+        href: asked.on(day).into_agenda().href(),
         is_today: day == zone.today(),
         is_inside: true,
         rows,

@@ -80,7 +80,7 @@ impl Asked {
     }
 
     /// The same as an agenda.
-    pub(super) fn as_agenda(self) -> Self {
+    pub(super) fn into_agenda(self) -> Self {
         Self { view: String::new(), ..self }
     }
 

@@ -81,7 +81,7 @@ fn what_waits_and_what_happened_is_counted() {
         is(r#"inboundflow_webhook_delivery_latency_seconds_count{try="first"}"#, 1.0);
         is(r#"inboundflow_ingest_messages_total{platform="vapi",outcome="accepted"}"#, 1.0);
         is(r#"inboundflow_ingest_messages_total{platform="vapi",outcome="rejected"}"#, 1.0);
-        is(r#"inboundflow_http_requests_total{route="none",method="GET",status="404"}"#, 1.0);
+        is(r#"inboundflow_http_requests_total{route="none",method="GET",status="401"}"#, 1.0);
         is(r#"inboundflow_http_requests_total{route="/v1/calls",method="POST",status="201"}"#, 6.0);
         is("inboundflow_database_answers", 1.0);
         assert!(figure("process_resident_memory_bytes") > 1e6 && figure("process_open_fds") > 2.0);

@@ -38,7 +38,7 @@ fn a_query_that_is_wrong_is_named_and_never_ignored() {
             told.push(format!("{shown} -> {}", answer.error()));
         }
         for query in [
-            "contacts?q=a",
+            "contacts?company=a",
             "leads?status=old",
             "leads?urgency=now",
             "appointments?from=5",

@@ -74,6 +74,12 @@ async fn say(kind: Kind) {
         (&changed["headers"], &changed["sign_v1a"]),
         (&json!({"authorization": "****4711"}), &json!(false))
     );
+    refuse(&scene, &id);
+}
+
+/// What is wrong is named by its option, and what is secret is not said.
+fn refuse(scene: &Scene, id: &str) {
+    let home = &scene.home;
     for (wrong, words) in [
         (["--urgencies", "urgent"], "--urgencies: `urgent` is none"),
         (["--max-duration", "29"], "--max-duration: must not be less than --min-duration"),
@@ -81,10 +87,10 @@ async fn say(kind: Kind) {
         (["--redact", "email"], "--redact: `email` is none"),
         (["--headers-file", "missing"], "--headers-file: cannot read missing"),
     ] {
-        home.run(&[&["webhook", "update", &id][..], &wrong[..]].concat()).assert_refused(&[words]);
+        home.run(&[&["webhook", "update", id][..], &wrong[..]].concat()).assert_refused(&[words]);
     }
     fs::write(home.path().join("headers"), "Host: the-secret-host\n").expect("a file");
-    let ran = home.run(&["webhook", "update", &id, "--headers-file", "headers"]);
+    let ran = home.run(&["webhook", "update", id, "--headers-file", "headers"]);
     ran.assert_refused(&["--headers-file: Host is about the connection"]);
     assert!(!ran.stderr.contains("the-secret-host"), "{}", ran.stderr);
 }

@@ -71,9 +71,9 @@ async fn postgres_rows(url: &str, sql: &str) -> Vec<Vec<Cell>> {
         found = client.query(sql, &[]) => found.expect(sql),
         _ = connection => panic!("the connection to PostgreSQL ended"),
     };
-    let cell = |row: &tokio_postgres::Row, at: usize| match row.columns()[at].type_() {
-        &Type::UUID => row.get::<_, Option<Uuid>>(at).map_or(Cell::Null, Cell::Id),
-        &Type::INT8 => row.get::<_, Option<i64>>(at).map_or(Cell::Null, Cell::Int),
+    let cell = |row: &tokio_postgres::Row, at: usize| match *row.columns()[at].type_() {
+        Type::UUID => row.get::<_, Option<Uuid>>(at).map_or(Cell::Null, Cell::Id),
+        Type::INT8 => row.get::<_, Option<i64>>(at).map_or(Cell::Null, Cell::Int),
         _ => row.get::<_, Option<String>>(at).map_or(Cell::Null, Cell::Text),
     };
     found.iter().map(|row| (0..row.len()).map(|at| cell(row, at)).collect()).collect()
