@@ -64,7 +64,7 @@ fn a_query_that_is_wrong_is_named_and_never_ignored() {
         stauts=failed -> 400 bad_request: Wrong query parameter: unknown field `stauts`, expected one of `limit`, `cursor`, `since`, `until`, `view`, `status`, `phone`, `q`
         page=2 -> 400 bad_request: Wrong query parameter: unknown field `page`, expected one of `limit`, `cursor`, `since`, `until`, `view`, `status`, `phone`, `q`
         q -> 400 bad_request: Wrong query parameter `q`: must have at most 500 characters
-        contacts?q=a -> 400 bad_request: Wrong query parameter: unknown field `q`, expected one of `limit`, `cursor`, `since`, `phone`
+        contacts?company=a -> 400 bad_request: Wrong query parameter: unknown field `company`, expected one of `limit`, `cursor`, `since`, `phone`, `q`
         leads?status=old -> 400 bad_request: Wrong query parameter `status`: unknown variant `old`, expected one of `new`, `contacted`, `qualified`, `won`, `lost`
         leads?urgency=now -> 400 bad_request: Wrong query parameter `urgency`: unknown variant `now`, expected one of `low`, `medium`, `high`
         appointments?from=5 -> 400 bad_request: Wrong query parameter `from`: must be an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z
