@@ -146,8 +146,18 @@ const APPOINTMENT: [&str; 19] = [
     "updated_at",
 ];
 
-const WEBHOOK: [&str; 8] =
-    ["id", "url", "description", "events", "status", "source_id", "created_at", "updated_at"];
+const WEBHOOK: [&str; 10] = [
+    "id",
+    "url",
+    "description",
+    "events",
+    "status",
+    "source_id",
+    "rate",
+    "ordering",
+    "created_at",
+    "updated_at",
+];
 
 const GAP: [&str; 8] =
     ["id", "source_id", "external_id", "call_id", "missing", "began_at", "found_at", "healed_at"];

@@ -1,150 +1,279 @@
-//! How many deliveries a worker holds, and how many of them are on their way at once: in all, and for one endpoint, so
-//! that a slow receiver cannot take every place from the others.
+//! Who may send how much at once. A *slot* is a try under way. There are so many in all; an organization and an endpoint
+//! have a share of them that shrinks as slots become scarce, so that whoever comes next finds one; endpoints that are slow
+//! share a quarter; and some are kept for retries. So a receiver that hangs takes nothing from those that don't.
+//!
+//! Behind its slots an endpoint that is well has *places*: deliveries at hand for when one comes back.
+
+mod endpoint;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use model::EndpointId;
-use store::{NextStep, Turn, outbox::Slot};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use model::{Clock, EndpointId, OrgId, Time};
+use store::{
+    Attempt, NextStep, Turn,
+    outbox::{Kind, Slot, Wanted},
+};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// Places for deliveries.
+use self::endpoint::{Endpoint, Share};
+
+/// Slots, and who has them.
 #[derive(Clone)]
 pub(crate) struct Slots(Arc<Inner>);
 
-/// How many places there are.
+/// How many slots there are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// For deliveries that the worker holds, under way or about to be.
+    /// In all.
     pub(crate) in_all: usize,
-    /// For those of one endpoint.
+    /// For the endpoints of one organization.
+    pub(crate) per_org: usize,
+    /// For one endpoint that has shown that it copes.
     pub(crate) per_endpoint: usize,
-    /// For those of one endpoint that are under way.
-    pub(crate) under_way: usize,
+}
+
+impl Limits {
+    /// For all endpoints that are slow.
+    fn slow(self) -> usize {
+        (self.in_all / 4).max(1)
+    }
+
+    /// That first tries leave to retries.
+    fn kept_for_retries(self) -> usize {
+        self.in_all / 10
+    }
+
+    /// Deliveries that are held without a slot: their endpoint's next.
+    fn queued(self) -> usize {
+        self.in_all * 2
+    }
 }
 
 struct Inner {
     limits: Limits,
+    clock: Arc<dyn Clock>,
     taken: Mutex<Taken>,
 }
 
 #[derive(Default)]
 struct Taken {
     in_all: usize,
-    by_endpoint: HashMap<EndpointId, OfEndpoint>,
-    /// How many deliveries are held at most for endpoints that have just become well: it doubles with each success.
-    recovering: HashMap<EndpointId, usize>,
-    /// Endpoints that have failed since they last took something.
-    failing: HashSet<EndpointId>,
-    /// How often an endpoint's circuit has opened since this process began. Few ever do.
-    openings: HashMap<EndpointId, u64>,
+    slow: usize,
+    queued: usize,
+    /// Deliveries held that were tried before.
+    retries: usize,
+    by_org: HashMap<OrgId, usize>,
+    by_endpoint: HashMap<EndpointId, Endpoint>,
+    /// Who could have done with another slot and found none, because others had them.
+    starved: HashMap<EndpointId, Wanted>,
 }
 
+/// So many are remembered that found no slot: where one of them finds one, it is looked after all.
+const STARVED: usize = 64;
+
+/// After so many endpoints those are forgotten of which there is nothing to know.
+const FORGET_AT: usize = 4096;
+
 impl Taken {
-    /// How many more deliveries of an endpoint find a place.
-    fn room(&self, endpoint: EndpointId, limits: Limits) -> usize {
-        let taken = self.by_endpoint.get(&endpoint).map_or(0, |of_endpoint| of_endpoint.taken);
-        let most = self
-            .recovering
-            .get(&endpoint)
-            .map_or(limits.per_endpoint, |most| (*most).min(limits.per_endpoint));
-        most.saturating_sub(taken).min(limits.in_all.saturating_sub(self.in_all))
+    /// Changes what is known of an endpoint, and all sums with it.
+    fn change<T>(&mut self, id: EndpointId, change: impl FnOnce(&mut Endpoint) -> T) -> Option<T> {
+        let endpoint = self.by_endpoint.get_mut(&id)?;
+        let before = endpoint.share();
+        let done = change(endpoint);
+        let (after, org) = (endpoint.share(), endpoint.org);
+        if before != after {
+            self.in_all = self.in_all + after.slots - before.slots;
+            self.slow = self.slow + after.slow - before.slow;
+            self.queued = self.queued + after.queued - before.queued;
+            let of_org = self.by_org.entry(org).or_default();
+            *of_org = *of_org + after.slots - before.slots;
+            if *of_org == 0 {
+                self.by_org.remove(&org);
+            }
+        }
+        Some(done)
+    }
+
+    fn remember(&mut self, wanted: &Wanted, room: Room) {
+        if room.is_scarce && room.places() == 0 && self.starved.len() < STARVED {
+            self.starved.insert(wanted.endpoint, *wanted);
+        }
+    }
+
+    /// Slots that the organization and everybody have left, with the endpoint's own.
+    fn left(&self, org: OrgId, own: Share, limits: Limits) -> (usize, usize) {
+        let of_org = self.by_org.get(&org).copied().unwrap_or_default();
+        let left = |all: usize, taken: usize| all.saturating_sub(taken) + own.slots;
+        (left(limits.in_all, self.in_all), left(limits.per_org, of_org))
+    }
+
+    /// How many slots one endpoint may have as things stand: an eighth of those that it leaves to everybody, and a
+    /// quarter of those that it leaves to its organization. One at least.
+    fn fair(&self, org: OrgId, own: Share, limits: Limits) -> usize {
+        let (in_all, of_org) = self.left(org, own, limits);
+        (in_all / 9).min(of_org / 5).max(1)
+    }
+
+    /// How many more deliveries of an endpoint find a place. That many can be taken one after the other.
+    fn room(&self, wanted: &Wanted, limits: Limits) -> Room {
+        let unknown;
+        let endpoint = match self.by_endpoint.get(&wanted.endpoint) {
+            Some(endpoint) => endpoint,
+            None => {
+                unknown = Endpoint::new(wanted.org, limits);
+                &unknown
+            }
+        };
+        let own = endpoint.share();
+        let wants = endpoint.limit().saturating_sub(own.slots);
+        let (in_all, of_org) = self.left(wanted.org, own, limits);
+        let kept = match wanted.kind {
+            Kind::First => limits.kept_for_retries().saturating_sub(self.retries),
+            Kind::Retry => 0,
+        };
+        let slow = if endpoint.is_slow() { limits.slow().saturating_sub(self.slow) } else { usize::MAX };
+        let slots = wants
+            .min(in_all.saturating_sub(own.slots + kept))
+            .min(of_org.saturating_sub(own.slots))
+            .min(slow)
+            .min(self.fair(wanted.org, own, limits).saturating_sub(own.slots));
+        if slots < wants {
+            return Room { slots, queue: 0, is_scarce: true };
+        }
+        let others = self.queued - own.queued;
+        let fair = limits.queued().saturating_sub(others) / 3;
+        let queue = endpoint.longest_queue().min(fair).saturating_sub(own.queued);
+        Room { slots, queue, is_scarce: false }
     }
 }
 
-struct OfEndpoint {
-    taken: usize,
-    under_way: Arc<Semaphore>,
+/// What an endpoint finds.
+#[derive(Clone, Copy)]
+struct Room {
+    slots: usize,
+    queue: usize,
+    /// Whether it has fewer slots than it could do with, because others have them.
+    is_scarce: bool,
+}
+
+impl Room {
+    fn places(self) -> usize {
+        self.slots + self.queue
+    }
+}
+
+/// A try under way.
+pub(crate) struct UnderWay {
+    slots: Slots,
+    endpoint: EndpointId,
+    since: Time,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some(permit) = self.permit.take() else { return };
+        let mut taken = self.slots.0.taken();
+        taken.change(self.endpoint, |endpoint| endpoint.come_back(self.since, permit));
+    }
 }
 
 impl Slots {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self(Arc::new(Inner { limits, taken: Mutex::default() }))
+    pub(crate) fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner { limits, clock, taken: Mutex::default() }))
     }
 
-    /// A place for a delivery to the endpoint, if there is one.
-    pub(crate) fn reserve(&self, endpoint: EndpointId) -> Option<Slot> {
+    /// A place for a delivery, if there is one.
+    pub(crate) fn reserve(&self, wanted: &Wanted) -> Option<Slot> {
         let limits = self.0.limits;
-        let mut taken = self.0.taken();
-        if taken.room(endpoint, limits) == 0 {
+        let mut taken = self.0.look(wanted.endpoint);
+        let room = taken.room(wanted, limits);
+        taken.remember(wanted, room);
+        if room.places() == 0 {
             return None;
         }
-        let of_endpoint = taken.by_endpoint.entry(endpoint).or_insert_with(|| OfEndpoint {
-            taken: 0,
-            under_way: Arc::new(Semaphore::new(limits.under_way)),
-        });
-        of_endpoint.taken += 1;
-        taken.in_all += 1;
-        let inner = self.0.clone();
-        Some(Slot::new(move || inner.free(endpoint)))
+        if !taken.by_endpoint.contains_key(&wanted.endpoint) {
+            if taken.by_endpoint.len().is_multiple_of(FORGET_AT) {
+                taken.by_endpoint.retain(|_, endpoint| endpoint.is_worth_knowing());
+            }
+            taken.by_endpoint.insert(wanted.endpoint, Endpoint::new(wanted.org, limits));
+        }
+        taken.change(wanted.endpoint, |endpoint| endpoint.held += 1);
+        taken.retries += usize::from(wanted.kind == Kind::Retry);
+        let (inner, wanted) = (self.0.clone(), *wanted);
+        Some(Slot::new(move || inner.free(&wanted)))
+    }
+
+    /// How many deliveries of an endpoint find a place now.
+    pub(crate) fn room(&self, wanted: &Wanted) -> usize {
+        let mut taken = self.0.look(wanted.endpoint);
+        let room = taken.room(wanted, self.0.limits);
+        taken.remember(wanted, room);
+        room.places()
     }
 
     /// Waits until a delivery that has a place may set out. `None` where it has none, and after [`Slots::close`].
-    pub(crate) async fn set_out(&self, endpoint: EndpointId) -> Option<OwnedSemaphorePermit> {
-        let under_way = self.0.taken().by_endpoint.get(&endpoint)?.under_way.clone();
-        under_way.acquire_owned().await.ok()
+    pub(crate) async fn set_out(&self, endpoint: EndpointId) -> Option<UnderWay> {
+        let under_way = self.0.taken().by_endpoint.get(&endpoint)?.under_way();
+        let permit = under_way.acquire_owned().await.ok()?;
+        let since = self.0.clock.now();
+        self.0.taken().change(endpoint, |endpoint| endpoint.set_out(since));
+        Some(UnderWay { slots: self.clone(), endpoint, since, permit: Some(permit) })
     }
 
     /// From now on no delivery sets out.
     pub(crate) fn close(&self) {
-        self.0.taken().by_endpoint.values().for_each(|of_endpoint| of_endpoint.under_way.close());
+        self.0.taken().by_endpoint.values().for_each(|endpoint| endpoint.under_way().close());
     }
 
-    /// How many deliveries of an endpoint find a place now.
-    pub(crate) fn room(&self, endpoint: EndpointId) -> usize {
-        self.0.taken().room(endpoint, self.0.limits)
+    /// Whether at least half of the places are free that an endpoint may have now: a claim is a write, and should take
+    /// several at once.
+    pub(crate) fn is_half_free(&self, wanted: &Wanted) -> bool {
+        let taken = self.0.look(wanted.endpoint);
+        let held = taken.by_endpoint.get(&wanted.endpoint).map_or(0, |endpoint| endpoint.held);
+        let free = taken.room(wanted, self.0.limits).places();
+        free > 0 && free >= held
     }
 
-    /// Whether at least half of an endpoint's places are free: a claim is a write, and should take several at once.
-    pub(crate) fn is_half_free(&self, endpoint: EndpointId) -> bool {
-        let taken = self.0.taken();
-        let limits = self.0.limits;
-        let most = taken
-            .recovering
-            .get(&endpoint)
-            .map_or(limits.per_endpoint, |most| (*most).min(limits.per_endpoint));
-        taken.room(endpoint, limits) * 2 >= most
-    }
-
-    /// Notes what came of a try, as far as it says how the endpoint fares. One that has become well gets what waited for
-    /// it slowly at first: what made it fail may have been too much at once.
-    pub(crate) fn note(&self, endpoint: EndpointId, next: NextStep, turn: Option<Turn>) {
+    /// Whether somebody finds a slot now who found none, because others had them. Said once: whoever asks looks after all.
+    pub(crate) fn is_scarcity_over(&self) -> bool {
         let mut taken = self.0.taken();
-        match (next, turn) {
-            (NextStep::RetryAt(_) | NextStep::Exhausted, turn) => {
-                taken.failing.insert(endpoint);
-                if turn == Some(Turn::Opened) {
-                    *taken.openings.entry(endpoint).or_default() += 1;
-                }
-            }
-            (NextStep::Delivered, Some(_)) => {
-                taken.failing.remove(&endpoint);
-                taken.recovering.insert(endpoint, 1);
-            }
-            (NextStep::Delivered, None) => {
-                if !taken.failing.is_empty() {
-                    taken.failing.remove(&endpoint);
-                }
-                let Some(most) = taken.recovering.get_mut(&endpoint) else { return };
-                *most *= 2;
-                if *most >= self.0.limits.per_endpoint {
-                    taken.recovering.remove(&endpoint);
-                }
-            }
-            (NextStep::EndpointGone | NextStep::CalledOff, _) => {}
+        let finds = |wanted: &Wanted| taken.room(wanted, self.0.limits).places() > 0;
+        let is_over = taken.starved.values().any(finds);
+        if is_over {
+            taken.starved.clear();
         }
+        is_over
+    }
+
+    /// Notes what came of a try, as far as it says how the endpoint fares. One that copes may have more under way, one
+    /// that does not has less; and one that has become well begins with a single one.
+    pub(crate) fn note(&self, id: EndpointId, record: &Attempt, next: NextStep, turn: Option<Turn>) {
+        let limits = self.0.limits;
+        let mut taken = self.0.look(id);
+        let Some(endpoint) = taken.by_endpoint.get(&id) else { return };
+        let fair = taken.fair(endpoint.org, endpoint.share(), limits).min(limits.per_endpoint);
+        taken.change(id, |endpoint| match (next, turn) {
+            (NextStep::RetryAt(_) | NextStep::Exhausted, turn) => endpoint.fail(record, turn),
+            (NextStep::Delivered, Some(_)) => endpoint.begin_anew(),
+            (NextStep::Delivered, None) => endpoint.succeed(record, fair),
+            (NextStep::EndpointGone | NextStep::CalledOff, _) => {}
+        });
     }
 
     /// Whether the endpoint has failed since it last took something, as far as this process knows.
     pub(crate) fn is_failing(&self, endpoint: EndpointId) -> bool {
-        self.0.taken().failing.contains(&endpoint)
+        self.0.taken().by_endpoint.get(&endpoint).is_some_and(|endpoint| endpoint.is_failing)
     }
 
     /// How often its circuit has opened: what was taken before the last time is not to set out.
     pub(crate) fn openings(&self, endpoint: EndpointId) -> u64 {
-        self.0.taken().openings.get(&endpoint).copied().unwrap_or_default()
+        self.0.taken().by_endpoint.get(&endpoint).map_or(0, |endpoint| endpoint.openings)
     }
 }
 
@@ -153,54 +282,17 @@ impl Inner {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn free(&self, endpoint: EndpointId) {
+    /// What is taken, once it is seen how long the endpoint's tries have been under way.
+    fn look(&self, endpoint: EndpointId) -> std::sync::MutexGuard<'_, Taken> {
+        let now = self.clock.now();
         let mut taken = self.taken();
-        taken.in_all -= 1;
-        match taken.by_endpoint.get_mut(&endpoint) {
-            Some(of_endpoint) if of_endpoint.taken > 1 => of_endpoint.taken -= 1,
-            _ => {
-                taken.by_endpoint.remove(&endpoint);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    fn endpoint(n: u128) -> EndpointId {
-        EndpointId::new(uuid::Uuid::from_u128(n))
+        taken.change(endpoint, |endpoint| endpoint.look(now));
+        taken
     }
 
-    #[test]
-    fn one_endpoint_cannot_take_every_place() {
-        let slots = Slots::new(Limits { in_all: 3, per_endpoint: 2, under_way: 1 });
-        assert_eq!(slots.room(endpoint(1)), 2);
-        let first = slots.reserve(endpoint(1));
-        assert!(slots.is_half_free(endpoint(1)));
-        let held = [first, slots.reserve(endpoint(1))];
-        assert!(held.iter().all(Option::is_some) && slots.reserve(endpoint(1)).is_none());
-        assert_eq!((slots.room(endpoint(1)), slots.room(endpoint(2))), (0, 1));
-        let other = slots.reserve(endpoint(2));
-        assert!(other.is_some() && slots.reserve(endpoint(3)).is_none());
-        drop(held);
-        assert_eq!((slots.room(endpoint(1)), slots.room(endpoint(2))), (2, 1));
-    }
-
-    #[tokio::test]
-    async fn only_so_many_are_under_way_to_one_endpoint() {
-        let slots = Slots::new(Limits { in_all: 9, per_endpoint: 3, under_way: 1 });
-        assert!(slots.set_out(endpoint(1)).await.is_none(), "it has no place");
-        let _held = [slots.reserve(endpoint(1)), slots.reserve(endpoint(1)), slots.reserve(endpoint(2))];
-        let first = slots.set_out(endpoint(1)).await;
-        assert!(first.is_some() && slots.set_out(endpoint(2)).await.is_some());
-        assert!(slots.set_out(endpoint(1)).now_or_never().is_none());
-        drop(first);
-        assert!(slots.set_out(endpoint(1)).await.is_some());
-        slots.close();
-        assert!(slots.set_out(endpoint(1)).await.is_none());
+    fn free(&self, wanted: &Wanted) {
+        let mut taken = self.taken();
+        taken.change(wanted.endpoint, |endpoint| endpoint.held -= 1);
+        taken.retries -= usize::from(wanted.kind == Kind::Retry);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use model::{Clock, DeliveryId, EndpointId, EventId, EventType, IdGen, OrgId, Time, sample};
+use model::{Clock, DeliveryId, EndpointId, EventId, EventType, IdGen, Ordering, OrgId, Time, sample};
 use store::{
     Endpoint,
     outbox::{Delivery, Destination},
@@ -145,6 +145,7 @@ impl Trials {
 fn delivery(to: Recipient, happened: Happened) -> Delivery {
     let (previous_secret, previous_secret_until) = to.previous_secret.unzip();
     let destination = Destination {
+        ordering: Ordering::None,
         id: EndpointId::new(uuid::Uuid::nil()),
         url: to.url,
         secret: to.secret,

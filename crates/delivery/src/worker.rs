@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use model::{Clock, EndpointId, IdGen};
 use store::{
     Attempt, Concluded, NextStep, Store, Turn,
-    outbox::{Attached, Delivery, Leased, Slot},
+    outbox::{Attached, Delivery, Kind, Leased, Slot, Wanted},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -25,10 +25,10 @@ use crate::{
 
 /// How a worker works.
 pub struct Options {
-    /// How many deliveries it holds at once, under way or about to be.
+    /// Tries under way at once.
     pub slots: usize,
-    /// Tries under way at once for one endpoint.
-    pub under_way_per_endpoint: usize,
+    /// Of them, for the endpoints of one organization.
+    pub slots_per_org: usize,
     /// When failed deliveries are tried again.
     pub schedule: Schedule,
     /// The operator's exceptions to the address guard.
@@ -51,6 +51,7 @@ struct Inner {
     network: Network,
     options: Options,
     slots: Slots,
+    attached: Arc<Attached>,
     owner: Uuid,
 }
 
@@ -60,19 +61,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 /// How long one may hope that the database comes back before a try's result is given up.
 const KEEP_TRIES: u32 = 30;
 
-/// How many deliveries of an endpoint are held for each that may be under way: the next is at hand when one comes back,
-/// and those that came back are written down meanwhile.
-const HELD_PER_UNDER_WAY: usize = 16;
-
-impl Options {
-    fn limits(&self) -> Limits {
-        Limits {
-            in_all: self.slots,
-            per_endpoint: self.under_way_per_endpoint * HELD_PER_UNDER_WAY,
-            under_way: self.under_way_per_endpoint,
-        }
-    }
-}
+/// Tries under way at once for one endpoint that copes.
+const SLOTS_PER_ENDPOINT: usize = 16;
 
 impl Worker {
     /// A worker over a store. From now on deliveries are handed over to it at their commit.
@@ -84,18 +74,25 @@ impl Worker {
         options: Options,
     ) -> Self {
         let (sender, handed_over) = mpsc::unbounded_channel();
-        let slots = Slots::new(options.limits());
+        let limits = Limits {
+            in_all: options.slots,
+            per_org: options.slots_per_org,
+            per_endpoint: SLOTS_PER_ENDPOINT,
+        };
+        let slots = Slots::new(limits, clock.clone());
         let owner = ids.uuid();
-        let (reserving, looking) = (slots.clone(), slots.clone());
-        store.outbox().attach(Attached {
+        let [reserving, counting, looking] = [0; 3].map(|_| slots.clone());
+        let attached = Arc::new(Attached {
             owner,
             lease_micros: i64::try_from(options.lease.as_micros()).unwrap_or(i64::MAX),
-            reserve: Box::new(move |endpoint| reserving.reserve(endpoint)),
-            has_room: Box::new(move |endpoint| looking.is_half_free(endpoint)),
+            reserve: Box::new(move |wanted| reserving.reserve(wanted)),
+            room: Box::new(move |wanted| counting.room(wanted)),
+            has_room: Box::new(move |wanted| looking.is_half_free(wanted)),
             sender,
         });
+        store.outbox().attach(attached.clone());
         let network = Network::default();
-        let inner = Inner { store, clock, ids, client, network, options, slots, owner };
+        let inner = Inner { store, clock, ids, client, network, options, slots, attached, owner };
         Self { inner: Arc::new(inner), handed_over }
     }
 
@@ -104,6 +101,7 @@ impl Worker {
         self.inner.recover().await;
         let mut tries = JoinSet::new();
         let mut next_claim = self.inner.clock.now();
+        let mut turn = 0_usize;
         loop {
             let inner = self.inner.clone();
             tokio::select! {
@@ -111,7 +109,10 @@ impl Worker {
                 () = told_to(&mut stop) => break,
                 Some(leased) = self.handed_over.recv() => self.inner.start(leased, &mut tries),
                 Some(_) = tries.join_next(), if !tries.is_empty() => {}
-                () = wait(&inner, next_claim) => next_claim = self.inner.claim(&mut tries).await,
+                () = wait(&inner, next_claim) => {
+                    turn = turn.wrapping_add(1);
+                    next_claim = self.inner.claim(turn, &mut tries).await;
+                }
             }
         }
         self.drain(tries).await;
@@ -155,8 +156,8 @@ impl Inner {
     }
 
     /// Starts the tries that are due and that there are slots for. Returns when to look again.
-    async fn claim(self: &Arc<Self>, tries: &mut JoinSet<()>) -> model::Time {
-        match self.try_claim(tries).await {
+    async fn claim(self: &Arc<Self>, turn: usize, tries: &mut JoinSet<()>) -> model::Time {
+        match self.try_claim(turn, tries).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "due deliveries could not be claimed; trying again");
@@ -165,28 +166,24 @@ impl Inner {
         }
     }
 
-    async fn try_claim(self: &Arc<Self>, tries: &mut JoinSet<()>) -> store::Result<model::Time> {
+    async fn try_claim(self: &Arc<Self>, turn: usize, tries: &mut JoinSet<()>) -> store::Result<model::Time> {
         let now = self.clock.now();
         let latest = now + LONGEST_SLEEP;
-        self.store.outbox().set_backlog(false);
-        let slots = self.slots.clone();
-        let until = now + self.options.lease;
-        let room = move |endpoint| slots.room(endpoint);
-        let (claimed, mut crowded) = self.store.claim_deliveries(self.owner, until, room).await?;
-        for delivery in claimed {
-            let endpoint = delivery.endpoint.id;
-            if let Some(slot) = self.slots.reserve(endpoint) {
-                self.start(Leased { delivery, until, slot }, tries);
-            } else {
-                // New deliveries were quicker to the last slots, or the endpoint is to be sent fewer at once.
-                self.store.give_back(&delivery, self.owner).await?;
-                crowded.push(endpoint);
-            }
+        let outbox = self.store.outbox();
+        outbox.forget_crowded();
+        let claimed = self.store.claim_deliveries(self.attached.clone(), turn).await?;
+        let mut crowded = claimed.crowded;
+        for leased in claimed.leased {
+            self.start(leased, tries);
         }
-        if !crowded.is_empty() {
-            self.store.outbox().set_backlog(true);
+        for delivery in claimed.surplus {
+            // New deliveries were quicker to the last places, or the endpoint is to be sent fewer at once.
+            self.store.give_back(&delivery, self.owner).await?;
+            crowded.push(first(&delivery));
         }
-        let next = self.store.next_delivery_due(now).await?.unwrap_or(latest).min(latest);
+        outbox.crowd(crowded.iter().map(|wanted| wanted.endpoint));
+        let (next, later) = self.store.delivery_times(now).await?;
+        let next = next.unwrap_or(latest).min(latest);
         if next > now {
             return Ok(next);
         }
@@ -195,8 +192,8 @@ impl Inner {
         }
         // Something is due that found no slot: the tries that hold the slots wake us at their end. Those that ended before
         // they could know that something waits have left their slots free.
-        let is_free = crowded.into_iter().any(|endpoint| self.slots.is_half_free(endpoint));
-        Ok(if is_free { now } else { latest })
+        let is_free = crowded.iter().any(|wanted| self.slots.is_half_free(wanted));
+        Ok(if is_free { now } else { later.unwrap_or(latest).min(latest) })
     }
 
     fn start(self: &Arc<Self>, leased: Leased, tries: &mut JoinSet<()>) {
@@ -233,8 +230,8 @@ impl Inner {
         self.keep(&delivery, record, next).await;
         drop(slot);
         let outbox = self.store.outbox();
-        let can_claim = outbox.has_backlog() && self.slots.is_half_free(endpoint);
-        if can_claim || matches!(next, NextStep::RetryAt(_)) {
+        let can_claim = outbox.is_crowded(endpoint) && self.slots.is_half_free(&first(&delivery));
+        if can_claim || self.slots.is_scarcity_over() || matches!(next, NextStep::RetryAt(_)) {
             outbox.wake();
         }
     }
@@ -255,7 +252,7 @@ impl Inner {
         for _ in 0..KEEP_TRIES {
             match self.store.conclude_attempt(delivery, self.owner, record.clone(), next).await {
                 Ok(Concluded { is_kept, turn }) => {
-                    self.slots.note(delivery.endpoint.id, next, turn);
+                    self.slots.note(delivery.endpoint.id, &record, next, turn);
                     if is_kept {
                         log(delivery, &record, next);
                     } else {
@@ -270,6 +267,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// A place for another delivery like this one.
+fn first(delivery: &Delivery) -> Wanted {
+    Wanted { org: delivery.org, endpoint: delivery.endpoint.id, kind: Kind::First }
 }
 
 fn log_turn(endpoint: EndpointId, turn: Option<Turn>) {

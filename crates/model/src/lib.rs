@@ -15,6 +15,7 @@ pub mod id;
 mod key;
 mod lead;
 mod org_role;
+mod pacing;
 mod page;
 mod patch;
 mod phone;
@@ -45,6 +46,7 @@ pub use id::{
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};
 pub use org_role::{OrgRole, Permission};
+pub use pacing::{Ordering, Pacing, PacingChange};
 pub use page::{Cursor, Page, Place, PlacedPage};
 pub use patch::Patch;
 pub use phone::Phone;

@@ -40,10 +40,6 @@ pub struct App {
     pub keeper: Keeper,
 }
 
-/// How many deliveries the worker holds at once, and how many tries may be under way to one endpoint.
-const SLOTS: usize = 512;
-const UNDER_WAY_PER_ENDPOINT: usize = 16;
-
 /// Longer than a try may take, so that no lease runs out under a try.
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -79,8 +75,8 @@ pub fn build(config: &Config, world: &World, store: Store) -> anyhow::Result<App
     let (client, allow) = client(config)?;
     let answerer = Answerer::new(client.clone(), allow.clone());
     let options = Options {
-        slots: SLOTS,
-        under_way_per_endpoint: UNDER_WAY_PER_ENDPOINT,
+        slots: config.delivery.slots,
+        slots_per_org: config.delivery.slots_per_org(),
         schedule: config.schedule()?,
         allow: allow.clone(),
         lease: LEASE,

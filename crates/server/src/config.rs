@@ -59,6 +59,14 @@ pub struct DeliveryConfig {
     pub schedule: Option<String>,
     /// How long a try may take, the answer's body included.
     pub timeout_seconds: u64,
+    /// How many tries may be under way at once; for the endpoints of one organization a quarter of them.
+    pub slots: usize,
+}
+
+impl DeliveryConfig {
+    pub(crate) fn slots_per_org(&self) -> usize {
+        (self.slots / 4).max(1)
+    }
 }
 
 /// How often clients may ask.
@@ -142,7 +150,12 @@ impl Default for Config {
             public_url: None,
             redis_url: None,
             secret_key: None,
-            delivery: DeliveryConfig { allow_targets: Vec::new(), schedule: None, timeout_seconds: 15 },
+            delivery: DeliveryConfig {
+                allow_targets: Vec::new(),
+                schedule: None,
+                timeout_seconds: 15,
+                slots: 512,
+            },
             rate_limit: RateLimitConfig { per_minute: 60, failures_per_minute: 30 },
             ingest: IngestConfig {
                 completion_wait_seconds: 60,
@@ -206,6 +219,7 @@ impl Config {
             (1..=30).contains(&self.delivery.timeout_seconds),
             "delivery.timeout_seconds: 1 to 30"
         );
+        anyhow::ensure!((1..=4096).contains(&self.delivery.slots), "delivery.slots: 1 to 4096");
         anyhow::ensure!(self.rate_limit.per_minute > 0, "rate_limit.per_minute: at least 1");
         anyhow::ensure!(
             self.rate_limit.failures_per_minute > 0,

@@ -308,12 +308,6 @@ pub(crate) async fn asked_for(tx: &mut Tx<'_>, endpoint: EndpointId, most: usize
     tx.query(&sql, params![endpoint, i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get()).await
 }
 
-/// Whether there are any.
-pub(crate) async fn is_asked_for(tx: &mut Tx<'_>, endpoint: EndpointId) -> Result<bool> {
-    let sql = format!("SELECT 1 {ASKED_FOR}");
-    Ok(tx.first(&sql, params![endpoint, 1_i64], |_| Ok(())).await?.is_some())
-}
-
 /// A probe was given back untried: the turn is the next one's.
 pub(crate) async fn return_probe(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId, now: Time) -> Result<()> {
     let sql = "UPDATE endpoints SET probe_at = ?3 WHERE id = ?1 AND org_id = ?2 AND opened_at IS NOT NULL";

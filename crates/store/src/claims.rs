@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use model::{DeliveryId, EndpointId, EventId, Time};
+use model::{DeliveryId, EndpointId, EventId, Ordering, Time};
 use uuid::Uuid;
 
 use crate::{
-    EndpointState, Result, Store, circuit, held,
-    outbox::{Delivery, Destination},
-    recoveries,
+    EndpointState, Result, Store, circuit, held, order,
+    outbox::{Attached, Delivery, Destination, Kind, Leased, Wanted},
+    rate,
+    turns::{self, Waiting},
     tx::Tx,
     value::{Cells, params},
 };
 
 const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
-     p.source_id, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
+     p.source_id, p.ordering, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
      e.message_id, d.recover_attempt, d.off_schedule, p.failing_since IS NOT NULL, p.state \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
@@ -29,6 +30,7 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
             previous_secret: row.get()?,
             previous_secret_until: row.get()?,
             source: row.get()?,
+            ordering: row.word("ordering", Ordering::parse)?,
         }),
         event_id: row.get::<EventId>()?,
         event: row.get()?,
@@ -45,66 +47,52 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
     Ok((delivery, row.word("endpoint state", EndpointState::parse)?))
 }
 
-impl Store {
-    /// Takes due deliveries under a lease until `until`: for each endpoint as many as `room` says, the longest due
-    /// first. Beside them the endpoints to which more may be due than there was room for. Of an endpoint whose circuit is
-    /// open, only the one longest due is taken, as a probe, when its time has come, and what a person asked for.
-    pub async fn claim_deliveries(
-        &self,
-        owner: Uuid,
-        until: Time,
-        room: impl Fn(EndpointId) -> usize + Send + Sync + 'static,
-    ) -> Result<(Vec<Delivery>, Vec<EndpointId>)> {
-        let now = self.0.clock.now();
-        let room = Arc::new(room);
-        self.write_repeatable(move |tx| {
-            let room = room.clone();
-            Box::pin(async move {
-                let (mut claimed, mut crowded) = (Vec::new(), Vec::new());
-                let mut last = EndpointId::new(Uuid::nil());
-                while let Some((endpoint, probe_at)) = next_waiting_endpoint(tx, last).await? {
-                    last = endpoint;
-                    let room = room(endpoint);
-                    let lease = (owner, until);
-                    if let Some(probe_at) = probe_at {
-                        if room == 0 {
-                            crowded.push(endpoint);
-                        }
-                        claimed.extend(probe(tx, endpoint, lease, (probe_at, now), room).await?);
-                        continue;
-                    }
-                    let taken = claim_of(tx, endpoint, lease, now, room).await?;
-                    if taken.len() == room {
-                        crowded.push(endpoint);
-                    }
-                    claimed.extend(taken);
-                }
-                Ok((claimed, crowded))
-            })
-        })
-        .await
-    }
+/// Later than anything can be due.
+const EVER: Time = Time::from_micros(i64::MAX);
 
-    /// When the next delivery is due, leases that run out and probes of open circuits included; at once while some are
-    /// being recovered.
-    pub async fn next_delivery_due(&self, now: Time) -> Result<Option<Time>> {
-        self.peek(move |tx| {
-            Box::pin(async move {
-                let due = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL";
-                let mut due = tx.first(due, &[], |row| row.get::<Option<Time>>()).await?.flatten();
-                if due.is_some_and(|due| due <= now) {
-                    // It may be one that waits for a probe.
-                    due = next_due_by_endpoint(tx, now).await?;
-                }
-                if recoveries::is_any_under_way(tx).await? {
-                    return Ok(Some(now));
-                }
-                let lease = "SELECT min(lease_until) FROM deliveries WHERE lease_until IS NOT NULL";
-                let lease = tx.first(lease, &[], |row| row.get::<Option<Time>>()).await?.flatten();
-                Ok(due.into_iter().chain(lease).min())
-            })
-        })
-        .await
+/// What a worker has taken.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// Deliveries that have a place.
+    pub leased: Vec<Leased>,
+    /// Deliveries for which there was none after all: others were quicker. They are to be given back.
+    pub surplus: Vec<Delivery>,
+    /// Endpoints to which more may be due than there was room for.
+    pub crowded: Vec<Wanted>,
+}
+
+impl Store {
+    /// Takes due deliveries under a lease, as many as the worker has room for: the organizations in turns and their
+    /// endpoints in turns, those first where a first try is longest due, and of each endpoint the longest due first. Of
+    /// one whose circuit is open, only the one longest due is taken, as a probe, when its time has come, and what a
+    /// person asked for.
+    pub async fn claim_deliveries(&self, worker: Arc<Attached>, turn: usize) -> Result<Claimed> {
+        let now = self.0.clock.now();
+        let waiting = self.peek(move |tx| Box::pin(turns::waiting(tx))).await?;
+        let has_come = |one: &Waiting| one.next(now).is_some_and(|next| next <= now);
+        let turns = turns::in_turns(waiting.into_iter().filter(has_come).collect(), turn);
+        let (turns, full): (Vec<_>, Vec<_>) =
+            turns.into_iter().partition(|one| (worker.room)(&one.wanted()) > 0);
+        let crowded: Vec<_> = full.iter().map(Waiting::wanted).collect();
+        let mut claimed = Claimed { crowded, ..Claimed::default() };
+        // Whose rate is limited is locked as it is served, and whoever tells several of them locks them in another order.
+        for some in turns.chunk_by(|one, next| !one.is_limited && !next.is_limited) {
+            let (some, worker): (Arc<[Waiting]>, _) = (some.into(), worker.clone());
+            let taken = self.write_repeatable(move |tx| {
+                let (some, worker) = (some.clone(), worker.clone());
+                Box::pin(async move { claim(tx, &some, &worker, now).await })
+            });
+            let taken = match taken.await {
+                Ok(taken) => taken,
+                Err(error) if claimed.leased.is_empty() => return Err(error),
+                // What was taken before is sent; the next claim meets the same error, or does not.
+                Err(_) => break,
+            };
+            claimed.leased.extend(taken.leased);
+            claimed.surplus.extend(taken.surplus);
+            claimed.crowded.extend(taken.crowded);
+        }
+        Ok(claimed)
     }
 
     /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone.
@@ -143,59 +131,106 @@ impl Store {
     }
 }
 
-/// The endpoint after `last` that has deliveries waiting. One step along an index, however many those are: asking for
-/// all such endpoints at once would read every waiting delivery.
-async fn next_waiting_endpoint(
-    tx: &mut Tx<'_>,
-    last: EndpointId,
-) -> Result<Option<(EndpointId, Option<Time>)>> {
-    let sql = "SELECT d.endpoint_id, p.probe_at FROM deliveries d JOIN endpoints p ON p.id = d.endpoint_id \
-               WHERE d.due_at IS NOT NULL AND d.endpoint_id > ?1 ORDER BY d.endpoint_id LIMIT 1";
-    tx.first(sql, params![last], |row| Ok((row.get()?, row.get()?))).await
-}
-
-/// When the next delivery is due, by a step along the index for each endpoint that has any waiting: what waits for a
-/// circuit is due when that is probed, and at once where a person asked for it.
-async fn next_due_by_endpoint(tx: &mut Tx<'_>, now: Time) -> Result<Option<Time>> {
-    let (mut next, mut last) = (None::<Time>, EndpointId::new(Uuid::nil()));
-    while let Some((endpoint, probe_at)) = next_waiting_endpoint(tx, last).await? {
-        last = endpoint;
-        let due = match probe_at {
-            Some(_) if circuit::is_asked_for(tx, endpoint).await? => Some(now),
-            Some(probe_at) => Some(probe_at),
-            None => {
-                let sql = "SELECT min(due_at) FROM deliveries WHERE endpoint_id = ?1 AND due_at IS NOT NULL";
-                tx.first(sql, params![endpoint], |row| row.get::<Option<Time>>()).await?.flatten()
-            }
+/// Serves endpoints in this order.
+async fn claim(tx: &mut Tx<'_>, turns: &[Waiting], worker: &Attached, now: Time) -> Result<Claimed> {
+    let until = now.plus_micros(worker.lease_micros);
+    let lease = (worker.owner, until);
+    let mut claimed = Claimed::default();
+    for one in turns {
+        let room = (worker.room)(&one.wanted());
+        let taken = match one.probe_at {
+            Some(probe_at) => probe(tx, one, lease, (probe_at, now), room).await?,
+            None => at_its_rate(tx, one, lease, now, room).await?,
         };
-        next = next.into_iter().chain(due).min();
+        if room == 0 || (taken.len() == room && one.probe_at.is_none()) {
+            claimed.crowded.push(one.wanted());
+        }
+        for delivery in taken {
+            let kind = Kind::after(delivery.attempts.into());
+            match (worker.reserve)(&Wanted { kind, ..one.wanted() }) {
+                Some(slot) => claimed.leased.push(Leased { delivery, until, slot }),
+                None => claimed.surplus.push(delivery),
+            }
+        }
     }
-    Ok(next)
+    Ok(claimed)
 }
 
 /// Claims of an endpoint whose circuit is open what a person asked for, and the one longest due where the time for a
 /// probe has come.
 async fn probe(
     tx: &mut Tx<'_>,
-    endpoint: EndpointId,
+    one: &Waiting,
     lease: (Uuid, Time),
     (probe_at, now): (Time, Time),
     room: usize,
 ) -> Result<Vec<Delivery>> {
+    let endpoint = one.endpoint;
     // First, as whoever changes an endpoint locks it before its deliveries.
     let is_time =
         probe_at <= now && room > 0 && circuit::take_probe(tx, endpoint, (probe_at, lease.1)).await?;
-    let mut claimed = Vec::new();
-    for id in circuit::asked_for(tx, endpoint, room).await? {
-        let sql = "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = ?2, lease_until = ?3 \
-                   WHERE id = ?1 AND due_at IS NOT NULL RETURNING id";
-        let taken = tx.query(sql, params![id, lease.0, lease.1], |row| row.get::<DeliveryId>()).await?;
-        claimed.extend(load(tx, endpoint, taken, now).await?);
-    }
+    let asked_for = circuit::asked_for(tx, endpoint, room).await?;
+    let mut claimed = take(tx, endpoint, asked_for, lease, (EVER, now)).await?;
     if is_time && claimed.is_empty() {
         // Also one whose next try is far off: whether the endpoint is well is worth more than its schedule.
-        claimed = claim_of(tx, endpoint, lease, Time::from_micros(i64::MAX), 1).await?;
+        claimed = in_order(tx, one, lease, (EVER, now), 1).await?;
         claimed.iter_mut().for_each(|delivery| delivery.is_probe = true);
+    }
+    Ok(claimed)
+}
+
+/// Claims what is due, as much as the endpoint's rate permits.
+async fn at_its_rate(
+    tx: &mut Tx<'_>,
+    one: &Waiting,
+    lease: (Uuid, Time),
+    now: Time,
+    room: usize,
+) -> Result<Vec<Delivery>> {
+    let bucket = if one.is_limited { rate::lock(tx, one.endpoint).await? } else { None };
+    let Some(bucket) = bucket else { return in_order(tx, one, lease, (now, now), room).await };
+    let taken = in_order(tx, one, lease, (now, now), room.min(bucket.tokens(now))).await?;
+    rate::take(tx, one.endpoint, bucket, taken.len(), now).await?;
+    Ok(taken)
+}
+
+/// Claims what is due by `until` and waits for no other; before it, what a person asked for.
+async fn in_order(
+    tx: &mut Tx<'_>,
+    one: &Waiting,
+    lease: (Uuid, Time),
+    (until, now): (Time, Time),
+    room: usize,
+) -> Result<Vec<Delivery>> {
+    if one.ordering == Ordering::None {
+        return claim_of(tx, one.endpoint, lease, (until, now), room).await;
+    }
+    let mut next = Vec::new();
+    if one.is_asked_for {
+        next = circuit::asked_for(tx, one.endpoint, room).await?;
+    }
+    if next.is_empty() {
+        let found = order::next(tx, (one.endpoint, one.ordering), until, room).await?;
+        next.extend(found.into_iter().map(|(id, _)| id));
+    }
+    take(tx, one.endpoint, next, lease, (until, now)).await
+}
+
+/// Claims these, as far as they are still due by `until`.
+async fn take(
+    tx: &mut Tx<'_>,
+    endpoint: EndpointId,
+    ids: Vec<DeliveryId>,
+    (owner, lease_until): (Uuid, Time),
+    (until, now): (Time, Time),
+) -> Result<Vec<Delivery>> {
+    let mut claimed = Vec::new();
+    for id in ids {
+        let sql = "UPDATE deliveries SET state = 'in_flight', due_at = NULL, lease_owner = ?2, lease_until = ?3 \
+                   WHERE id = ?1 AND due_at <= ?4 RETURNING id";
+        let values = params![id, owner, lease_until, until];
+        let taken = tx.query(sql, values, |row| row.get::<DeliveryId>()).await?;
+        claimed.extend(load(tx, endpoint, taken, now).await?);
     }
     Ok(claimed)
 }
@@ -203,8 +238,8 @@ async fn probe(
 async fn claim_of(
     tx: &mut Tx<'_>,
     endpoint: EndpointId,
-    (owner, until): (Uuid, Time),
-    now: Time,
+    (owner, lease_until): (Uuid, Time),
+    (until, now): (Time, Time),
     room: usize,
 ) -> Result<Vec<Delivery>> {
     if room == 0 {
@@ -217,8 +252,9 @@ async fn claim_of(
         tx.dialect().skip_locked()
     );
     let limit = i64::try_from(room).unwrap_or(i64::MAX);
-    let taken =
-        tx.query(&sql, params![owner, until, endpoint, now, limit], |row| row.get::<DeliveryId>()).await?;
+    let taken = tx
+        .query(&sql, params![owner, lease_until, endpoint, until, limit], |row| row.get::<DeliveryId>())
+        .await?;
     load(tx, endpoint, taken, now).await
 }
 

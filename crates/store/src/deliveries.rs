@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{AttemptId, DeliveryId, EndpointId, OrgId, Time};
+use model::{AttemptId, DeliveryId, EndpointId, Ordering, OrgId, Time};
 use uuid::Uuid;
 
 use crate::{
@@ -143,6 +143,8 @@ impl Store {
                     }
                     NextStep::Delivered | NextStep::CalledOff => None,
                 };
+                // Another may have waited for this one.
+                tx.left.others |= delivery.endpoint.ordering != Ordering::None;
                 insert_attempt(tx, delivery.id, &delivery.endpoint.url, attempt).await?;
                 let kept = write_step(tx, delivery, owner, attempt, next, now).await?;
                 Ok(Concluded { is_kept: kept, turn })

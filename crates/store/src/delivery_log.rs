@@ -7,6 +7,7 @@ use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, InboxId, OrgId, Pag
 use crate::{
     DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written, idempotency,
     list::ListQuery,
+    order,
     stamps::Stamps,
     tx::Tx,
     value::{Cells, params},
@@ -178,8 +179,8 @@ pub(crate) const FAILED: &str = "state IN ('retrying', 'exhausted', 'held', 'can
 
 const SUMMARY: &str = "SELECT d.id, d.created_at, d.endpoint_id, p.url, d.event_id, e.type, e.call_id, d.state, \
      d.attempts, \
-     CASE WHEN d.due_at < p.probe_at AND (d.manual_attempt IS NULL OR d.manual_attempt <> d.attempts + 1) \
-          THEN p.probe_at ELSE d.due_at END, \
+     CASE WHEN d.due_at < COALESCE(p.probe_at, p.rate_waits_until) AND (d.manual_attempt IS NULL OR d.manual_attempt <> d.attempts + 1) \
+          THEN COALESCE(p.probe_at, p.rate_waits_until) ELSE d.due_at END, \
      d.last_status, d.last_error, d.updated_at";
 
 const FROM: &str =
@@ -338,6 +339,7 @@ impl OrgStore {
                     if !make_due(tx, org, id, now).await? {
                         return Ok(Some(Resent::UnderWay));
                     }
+                    order::renew(tx, (org, delivery.endpoint), id).await?;
                     let Some(delivery) = summary_of(tx, org, id).await? else { return Ok(None) };
                     let data = answer(&delivery);
                     idempotency::remember(tx, org, idempotency.as_ref(), 200, &data, now).await?;

@@ -2,10 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use model::{EndpointId, EventFilter, EventType, OrgId, SourceId, Stamp, Time};
+use model::{
+    EndpointId, EventFilter, EventType, Ordering, OrgId, Pacing, PacingChange, SourceId, Stamp, Time,
+};
 
 use crate::{
-    OrgStore, Result, SOURCE_MESSAGE, Trouble, circuit, forwards,
+    Aside, OrgStore, Result, SOURCE_MESSAGE, Trouble, circuit, forwards,
     outbox::Destination,
     tx::Tx,
     value::{Cells, params},
@@ -36,6 +38,8 @@ pub struct Endpoint {
     pub updated_at: Stamp,
     /// The source whose messages it is sent as they came; then it is told no events.
     pub source: Option<SourceId>,
+    /// How fast it is sent what it is owed, and in which order.
+    pub pacing: Pacing,
     /// How it fails, if it does.
     pub trouble: Option<Trouble>,
 }
@@ -107,7 +111,7 @@ pub struct NewEndpoint {
 }
 
 pub(crate) const COLUMNS: &str = "id, url, description, events, secret, previous_secret, previous_secret_until, state, \
-     created_at, updated_at, source_id, failures, failing_since, last_error, opened_at, probe_at, disable_at";
+     created_at, updated_at, source_id, rate, ordering, failures, failing_since, last_error, opened_at, probe_at, disable_at";
 
 pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
     Ok(Endpoint {
@@ -122,16 +126,23 @@ pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
         created_at: row.get()?,
         updated_at: row.get()?,
         source: row.get()?,
+        pacing: read_pacing(row)?,
         trouble: circuit::read(row)?,
     })
+}
+
+/// Reads `rate, ordering`.
+pub(crate) fn read_pacing(row: &mut Cells<'_>) -> Result<Pacing> {
+    let rate = row.get::<Option<i64>>()?.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX));
+    Ok(Pacing { rate, ordering: row.word("ordering", Ordering::parse)? })
 }
 
 /// Writes a new endpoint.
 pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
     tx.known.subscribers.remove(&org);
     let sql = "INSERT INTO endpoints (id, org_id, url, description, events, secret, state, created_at, updated_at, \
-                                      source_id) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                                      source_id, rate, ordering) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let (events, state) = (endpoint.events.join(" "), endpoint.state.as_str());
     let values = params![
         endpoint.id,
@@ -144,6 +155,8 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> 
         endpoint.created_at,
         endpoint.updated_at,
         endpoint.source,
+        endpoint.pacing.rate.map(i64::from),
+        endpoint.pacing.ordering.as_str(),
     ];
     note_opt_in(tx, org, &events).await?;
     if let Some(source) = endpoint.source {
@@ -164,10 +177,16 @@ pub(crate) async fn note_opt_in(tx: &mut Tx<'_>, org: OrgId, events: &str) -> Re
 }
 
 impl OrgStore {
-    /// Makes an endpoint.
+    /// Makes an endpoint, sent what it is owed as is usual for its address.
     pub async fn create_endpoint(&self, new: NewEndpoint) -> Result<Endpoint> {
+        self.create_paced_endpoint(new, PacingChange::default()).await
+    }
+
+    /// Makes an endpoint, sent what it is owed otherwise than is usual for its address.
+    pub async fn create_paced_endpoint(&self, new: NewEndpoint, pacing: PacingChange) -> Result<Endpoint> {
         let now = self.store.0.clock.now();
-        let endpoint = self.new_endpoint(new, None, now, Stamp::from_micros(now.micros()));
+        let aside = Aside { description: None, pacing };
+        let endpoint = self.new_endpoint(new, aside, now, Stamp::from_micros(now.micros()));
         let made = endpoint.clone();
         let org = self.org;
         self.store.write(move |tx| Box::pin(async move { insert(tx, org, &made).await })).await?;
@@ -177,7 +196,7 @@ impl OrgStore {
     pub(crate) fn new_endpoint(
         &self,
         new: NewEndpoint,
-        description: Option<String>,
+        aside: Aside,
         created_at: Time,
         updated_at: Stamp,
     ) -> Endpoint {
@@ -185,10 +204,12 @@ impl OrgStore {
             Some(_) => vec![SOURCE_MESSAGE.to_owned()],
             None => words_of(&new.events),
         };
+        let mut pacing = Pacing::preset(&new.url);
+        pacing.apply(aside.pacing);
         Endpoint {
             id: self.store.0.ids.id(),
             url: new.url,
-            description,
+            description: aside.description,
             events,
             secret: new.secret,
             previous_secret: None,
@@ -197,6 +218,7 @@ impl OrgStore {
             created_at,
             updated_at,
             source: new.source,
+            pacing,
             trouble: None,
         }
     }
@@ -227,6 +249,8 @@ pub(crate) struct Subscriber {
     pub(crate) is_failing: bool,
     /// When it is probed next, where its circuit is open: what it is owed waits.
     pub(crate) probe_at: Option<Time>,
+    /// Whether it is sent only so many in a second.
+    pub(crate) is_limited: bool,
     events: EventFilter,
 }
 
@@ -253,7 +277,7 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
         return Ok(known.clone());
     }
     let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, source_id, \
-               failing_since IS NOT NULL, state, probe_at, events FROM endpoints \
+               ordering, failing_since IS NOT NULL, state, probe_at, rate IS NOT NULL, events FROM endpoints \
                WHERE org_id = ?1 AND state <> 'gone' AND deleted_at IS NULL ORDER BY created_at, id";
     let read = |row: &mut Cells<'_>| {
         let destination = Destination {
@@ -263,12 +287,13 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
             previous_secret: row.get()?,
             previous_secret_until: row.get()?,
             source: row.get()?,
+            ordering: row.word("ordering", Ordering::parse)?,
         };
         let is_failing = row.get()?;
         let holds = row.word("endpoint state", EndpointState::parse)?.holds();
-        let probe_at = row.get()?;
+        let (probe_at, is_limited) = (row.get()?, row.get()?);
         let events = EventFilter::from_stored(&row.get::<String>()?);
-        Ok(Subscriber { destination: Arc::new(destination), holds, is_failing, probe_at, events })
+        Ok(Subscriber { destination: Arc::new(destination), holds, is_failing, probe_at, is_limited, events })
     };
     let found: Arc<[Subscriber]> = tx.query(sql, params![org], read).await?.into();
     tx.known.subscribers.insert(org, found.clone());

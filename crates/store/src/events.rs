@@ -14,7 +14,9 @@ use uuid::Uuid;
 use crate::{
     OrgStore, Result,
     endpoints::{self, Subscriber},
-    outbox::{Attached, Delivery, Leased},
+    order,
+    outbox::{Attached, Delivery, Kind, Leased, Slot, Wanted},
+    rate,
     stamps::Stamps,
     tx::Tx,
     value::{Value, params},
@@ -157,7 +159,7 @@ async fn insert(
     )
     .await?;
     let (name, at, data) = (new.event.as_str(), created_at.time(), data.into());
-    let happened = Happened { id, name, at, data, message: None };
+    let happened = Happened { id, call_id: new.call_id, name, at, data, message: None };
     for subscriber in subscribers.iter().filter(|subscriber| subscriber.wants(new.event)) {
         owe(tx, teller, &happened, subscriber, stamps).await?;
     }
@@ -167,6 +169,7 @@ async fn insert(
 /// An event that is stored, as its deliveries need it.
 pub(crate) struct Happened {
     pub(crate) id: EventId,
+    pub(crate) call_id: Option<CallId>,
     pub(crate) name: &'static str,
     pub(crate) at: Time,
     pub(crate) data: Arc<str>,
@@ -197,28 +200,50 @@ pub(crate) async fn owe(
         is_probe: false,
         is_failing: subscriber.is_failing,
     };
+    let key = order::key(subscriber.destination.ordering, event);
+    let wanted = Wanted { org: teller.org, endpoint: delivery.endpoint.id, kind: Kind::First };
     if subscriber.holds {
-        return insert_delivery(tx, &delivery, Birth::Held, teller.now, stamps).await;
+        return insert_delivery(tx, (&delivery, key), Birth::Held, teller.now, stamps).await;
     }
     if let Some(probe_at) = subscriber.probe_at {
         if probe_at <= teller.now {
-            tx.left.endpoints.push(delivery.endpoint.id);
+            tx.left.endpoints.push(wanted);
         }
-        return insert_delivery(tx, &delivery, Birth::Due, teller.now, stamps).await;
+        return insert_delivery(tx, (&delivery, key), Birth::Due, teller.now, stamps).await;
     }
     let worker = teller.worker.as_deref();
-    let slot = worker.and_then(|worker| Some((worker, (worker.reserve)(delivery.endpoint.id)?)));
-    let lease = slot.map(|(worker, slot)| {
+    let slot = place(tx, teller, (subscriber, key)).await?;
+    let lease = worker.zip(slot).map(|(worker, slot)| {
         let until = teller.now.plus_micros(worker.lease_micros);
         (worker.owner, until, slot)
     });
     let birth = lease.as_ref().map_or(Birth::Due, |(owner, until, _)| Birth::Leased(*owner, *until));
-    insert_delivery(tx, &delivery, birth, teller.now, stamps).await?;
+    insert_delivery(tx, (&delivery, key), birth, teller.now, stamps).await?;
     match lease {
         Some((_, until, slot)) => tx.leased.push(Leased { delivery, until, slot }),
-        None => tx.left.endpoints.push(delivery.endpoint.id),
+        None => tx.left.endpoints.push(wanted),
     }
     Ok(())
+}
+
+/// A place for a delivery that has just come up, if there is one and it waits for nothing else.
+async fn place(
+    tx: &mut Tx<'_>,
+    teller: &Teller,
+    (subscriber, key): (&Subscriber, Option<Uuid>),
+) -> Result<Option<Slot>> {
+    let Some(worker) = &teller.worker else { return Ok(None) };
+    let endpoint = subscriber.destination.id;
+    if let Some(key) = key
+        && order::is_behind(tx, endpoint, key).await?
+    {
+        return Ok(None);
+    }
+    let slot = (worker.reserve)(&Wanted { org: teller.org, endpoint, kind: Kind::First });
+    if slot.is_some() && subscriber.is_limited && !rate::take_one(tx, endpoint, teller.now).await? {
+        return Ok(None);
+    }
+    Ok(slot)
 }
 
 /// How a delivery begins.
@@ -233,7 +258,7 @@ enum Birth {
 
 async fn insert_delivery(
     tx: &mut Tx<'_>,
-    delivery: &Delivery,
+    (delivery, key): (&Delivery, Option<Uuid>),
     birth: Birth,
     now: Time,
     stamps: &mut Stamps,
@@ -246,8 +271,8 @@ async fn insert_delivery(
     let created_at = stamps.next(tx).await?;
     tx.execute(
         "INSERT INTO deliveries (id, org_id, endpoint_id, event_id, state, attempts, due_at, lease_owner, \
-                                 lease_until, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?9)",
+                                 lease_until, created_at, updated_at, order_key) \
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?9, ?10)",
         params![
             delivery.id,
             delivery.org,
@@ -257,7 +282,8 @@ async fn insert_delivery(
             due_at,
             owner,
             until,
-            created_at
+            created_at,
+            key
         ],
     )
     .await

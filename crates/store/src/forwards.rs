@@ -81,6 +81,7 @@ pub(crate) async fn insert(
     .await?;
     let happened = Happened {
         id,
+        call_id: received.call_id,
         name: SOURCE_MESSAGE,
         at: created_at.time(),
         data: Arc::from(data),

@@ -35,9 +35,11 @@ mod keys;
 mod leads;
 mod list;
 mod migrate;
+mod order;
 pub mod outbox;
 mod postgres;
 mod provenance;
+mod rate;
 mod received;
 mod recent;
 mod recording_notes;
@@ -61,6 +63,7 @@ mod stamps;
 mod sweep;
 mod sync_steps;
 mod syncs;
+mod turns;
 mod tx;
 mod users;
 mod value;
@@ -88,6 +91,7 @@ pub use crate::{
         Around, CallCounts, CallDetail, CallReview, CallView, Came, ListCalls, ListedCall, StatusCounts,
     },
     circuit::{OpenCircuit, Trouble, Turn},
+    claims::Claimed,
     contacts::{ContactChange, ListContacts},
     deliveries::{Attempt, Concluded, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
@@ -127,7 +131,7 @@ pub use crate::{
     syncs::{Sync, SyncKind, SyncStatus},
     users::{Login, NewUser, User},
     waiting::Waiting,
-    webhooks::EndpointChange,
+    webhooks::{Aside, EndpointChange},
     writes::{Answer, Asked, IfMatch, Refusal},
 };
 use crate::{

@@ -5,14 +5,15 @@
 //! written as waiting, and the worker is woken to claim it when it can.
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use model::{DeliveryId, EndpointId, EventId, InboxId, OrgId, SourceId, Time};
+use model::{DeliveryId, EndpointId, EventId, InboxId, Ordering as Order, OrgId, SourceId, Time};
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 
@@ -102,6 +103,8 @@ pub struct Destination {
     pub previous_secret_until: Option<Time>,
     /// The source whose messages it is sent as they came.
     pub source: Option<SourceId>,
+    /// Which of its deliveries wait for which.
+    pub ordering: Order,
 }
 
 impl Destination {
@@ -144,16 +147,45 @@ impl fmt::Debug for Slot {
     }
 }
 
+/// What a place is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whose delivery it is.
+    pub org: OrgId,
+    /// Where it goes.
+    pub endpoint: EndpointId,
+    /// Whether it was tried before.
+    pub kind: Kind,
+}
+
+/// What kind of try a place is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A delivery's first.
+    First,
+    /// A further one.
+    Retry,
+}
+
+impl Kind {
+    /// The kind of the try after so many.
+    pub(crate) fn after(attempts: i64) -> Self {
+        if attempts == 0 { Self::First } else { Self::Retry }
+    }
+}
+
 /// What a worker gives the store, to be handed deliveries.
 pub struct Attached {
     /// Which process the leases belong to.
     pub owner: Uuid,
     /// How long a lease lasts, in microseconds: longer than a try can take.
     pub lease_micros: i64,
-    /// A free slot for a delivery to the endpoint, if there is one.
-    pub reserve: Box<dyn Fn(EndpointId) -> Option<Slot> + Send + Sync>,
+    /// A place for a delivery, if there is one.
+    pub reserve: Box<dyn Fn(&Wanted) -> Option<Slot> + Send + Sync>,
+    /// How many deliveries would find a place.
+    pub room: Box<dyn Fn(&Wanted) -> usize + Send + Sync>,
     /// Whether so many slots of the endpoint are free that claiming for it is worth a write.
-    pub has_room: Box<dyn Fn(EndpointId) -> bool + Send + Sync>,
+    pub has_room: Box<dyn Fn(&Wanted) -> bool + Send + Sync>,
     /// Where leased deliveries go.
     pub sender: mpsc::UnboundedSender<Leased>,
 }
@@ -162,7 +194,7 @@ pub struct Attached {
 #[derive(Debug, Default)]
 pub(crate) struct Left {
     /// Endpoints that had no slot free for a delivery.
-    pub(crate) endpoints: Vec<EndpointId>,
+    pub(crate) endpoints: Vec<Wanted>,
     /// Whether there is something else, whichever endpoints it is for.
     pub(crate) others: bool,
     /// Whether events were told, for whoever follows the log.
@@ -174,14 +206,16 @@ pub(crate) struct Left {
 pub struct Outbox {
     attached: RwLock<Option<Arc<Attached>>>,
     due: Notify,
-    backlog: AtomicBool,
+    /// Endpoints that deliveries may wait for, for want of a place.
+    crowded: Mutex<HashSet<EndpointId>>,
+    is_any_crowded: AtomicBool,
     told: watch::Sender<u64>,
 }
 
 impl Outbox {
     /// Lets a worker take deliveries.
-    pub fn attach(&self, worker: Attached) {
-        *self.attached.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(worker));
+    pub fn attach(&self, worker: Arc<Attached>) {
+        *self.attached.write().unwrap_or_else(PoisonError::into_inner) = Some(worker);
     }
 
     /// Stops handing over: what comes from now on waits in the database.
@@ -199,15 +233,28 @@ impl Outbox {
         self.due.notify_one();
     }
 
-    /// Whether deliveries may wait for a slot, so that one that becomes free is worth a claim.
-    pub fn has_backlog(&self) -> bool {
-        self.backlog.load(Ordering::Acquire)
+    /// Whether deliveries to an endpoint may wait for a place, so that one that becomes free is worth a claim.
+    pub fn is_crowded(&self, endpoint: EndpointId) -> bool {
+        self.is_any_crowded.load(Ordering::Acquire) && self.crowded().contains(&endpoint)
     }
 
-    /// Says whether deliveries wait for a slot. A worker says no before it claims, and yes where it found more than
-    /// it had slots for; so what is left in between is not overlooked.
-    pub fn set_backlog(&self, waits: bool) {
-        self.backlog.store(waits, Ordering::Release);
+    /// Says that deliveries to these endpoints wait for a place. A worker forgets all of them before it claims, and says
+    /// so where it found more than there were places for; so what is left in between is not overlooked.
+    pub fn crowd(&self, endpoints: impl IntoIterator<Item = EndpointId>) {
+        let mut crowded = self.crowded();
+        crowded.extend(endpoints);
+        self.is_any_crowded.store(!crowded.is_empty(), Ordering::Release);
+    }
+
+    /// Forgets which endpoints deliveries wait for.
+    pub fn forget_crowded(&self) {
+        let mut crowded = self.crowded();
+        crowded.clear();
+        self.is_any_crowded.store(false, Ordering::Release);
+    }
+
+    fn crowded(&self) -> std::sync::MutexGuard<'_, HashSet<EndpointId>> {
+        self.crowded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes whenever events were committed by this process.
@@ -231,9 +278,9 @@ impl Outbox {
             let _ = worker.sender.send(delivery);
         }
         if !left.endpoints.is_empty() {
-            self.set_backlog(true);
+            self.crowd(left.endpoints.iter().map(|wanted| wanted.endpoint));
         }
-        if left.others || left.endpoints.iter().any(|endpoint| (worker.has_room)(*endpoint)) {
+        if left.others || left.endpoints.iter().any(|wanted| (worker.has_room)(wanted)) {
             self.wake();
         }
     }

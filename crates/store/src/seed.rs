@@ -4,11 +4,14 @@
 //! What a call of the ingest has and these lack: the full-text index knows none of their words, no message is in the
 //! inbox, and no lead, appointment or event comes of them.
 
+mod backlog;
+
 use std::path::Path;
 
 use model::{CallId, ContactId, Message, OrgId, Role, SourceId, Stamp};
 use rusqlite::{CachedStatement, Connection, params};
 
+pub use self::backlog::{Backlog, fill_backlog};
 use crate::{Error, Result, sqlite};
 
 /// What is written.

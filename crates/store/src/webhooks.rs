@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{EndpointId, EventFilter, OrgId, Place, PlacedPage, SourceId, Stamp, Time};
+use model::{EndpointId, EventFilter, OrgId, Pacing, PacingChange, Place, PlacedPage, SourceId, Stamp, Time};
 
 use crate::{
     Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
@@ -10,10 +10,20 @@ use crate::{
     endpoints::{COLUMNS, insert, note_opt_in, read, words_of},
     forwards, held, idempotency,
     list::ListQuery,
+    order, rate,
     stamps::Stamps,
     tx::Tx,
     value::params,
 };
+
+/// What may be said of a new endpoint beside what it is told and where.
+#[derive(Clone, Debug, Default)]
+pub struct Aside {
+    /// What it is for.
+    pub description: Option<String>,
+    /// How fast it is sent what it is owed, and in which order, where that is not what is usual for its address.
+    pub pacing: PacingChange,
+}
 
 /// What is to change of an endpoint; `None` stays.
 #[derive(Default)]
@@ -24,6 +34,8 @@ pub struct EndpointChange {
     pub description: Option<Option<String>>,
     /// The events it asks for.
     pub events: Option<EventFilter>,
+    /// How fast it is sent what it is owed, and in which order.
+    pub pacing: PacingChange,
     /// Whether it is told.
     pub state: Option<EndpointState>,
     /// What becomes of the deliveries that were held, where the endpoint becomes enabled.
@@ -42,7 +54,7 @@ async fn write(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
     note_opt_in(tx, org, &events).await?;
     tx.execute(
         "UPDATE endpoints SET url = ?3, description = ?4, events = ?5, secret = ?6, previous_secret = ?7, \
-                previous_secret_until = ?8, state = ?9, updated_at = ?10 \
+                previous_secret_until = ?8, state = ?9, updated_at = ?10, rate = ?11, ordering = ?12 \
          WHERE id = ?1 AND org_id = ?2",
         params![
             endpoint.id,
@@ -55,10 +67,34 @@ async fn write(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
             endpoint.previous_secret_until,
             endpoint.state.as_str(),
             endpoint.updated_at,
+            endpoint.pacing.rate.map(i64::from),
+            endpoint.pacing.ordering.as_str(),
         ],
     )
     .await
     .map(drop)
+}
+
+/// Changes how fast and in which order an endpoint is sent, and tells how it was before. One that moves has the rate that
+/// is usual for its new address, unless it has another.
+fn change_pacing(endpoint: &mut Endpoint, change: PacingChange, moves: bool) -> Pacing {
+    let before = endpoint.pacing;
+    if moves && before.rate.is_none() {
+        endpoint.pacing.rate = Pacing::preset(&endpoint.url).rate;
+    }
+    endpoint.pacing.apply(change);
+    before
+}
+
+/// What it is owed already is sent so too.
+async fn note_pacing(tx: &mut Tx<'_>, endpoint: &Endpoint, before: Pacing) -> Result<()> {
+    if endpoint.pacing.rate != before.rate {
+        rate::begin_anew(tx, endpoint.id).await?;
+    }
+    if endpoint.pacing.ordering != before.ordering {
+        order::change(tx, endpoint.id, endpoint.pacing.ordering).await?;
+    }
+    Ok(())
 }
 
 impl Store {
@@ -80,12 +116,12 @@ impl OrgStore {
     pub async fn create_endpoint_once(
         &self,
         new: NewEndpoint,
-        description: Option<String>,
+        aside: Aside,
         idempotency: Option<Idempotency>,
         answer: impl FnOnce(&Endpoint) -> String + Send + 'static,
     ) -> Result<Written> {
         let (org, now) = (self.org, self.store.0.clock.now());
-        let mut endpoint = self.new_endpoint(new, description, now, Stamp::from_micros(0));
+        let mut endpoint = self.new_endpoint(new, aside, now, Stamp::from_micros(0));
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -149,10 +185,12 @@ impl OrgStore {
                     if let Some(events) = change.events {
                         endpoint.events = words_of(&events);
                     }
+                    let paced = change_pacing(&mut endpoint, change.pacing, moves);
                     let before = endpoint.state;
                     endpoint.state = change.state.unwrap_or(before);
                     endpoint.updated_at = stamps.next(tx).await?;
                     write(tx, org, &endpoint).await?;
+                    note_pacing(tx, &endpoint, paced).await?;
                     // Before it is enabled too: what was under way when it was paused may have failed since.
                     if change.state.is_some() && (before.holds() || endpoint.state.holds()) {
                         held::hold_waiting(tx, id, now).await?;

@@ -8,7 +8,7 @@ use model::Cursor;
 use store::seed;
 
 use super::{
-    Args, Part,
+    Args, Part, crowd,
     load::{Done, Load},
     peer::Peer,
     process::{Cpu, Process},
@@ -16,7 +16,9 @@ use super::{
     raw,
     reports::Reports,
     table::{Row, Sample, Table},
-    timing, webhooks, wire,
+    timing,
+    webhooks::{self, Pace},
+    wire,
 };
 
 const ROUNDS: u64 = 3;
@@ -26,7 +28,7 @@ const READERS: usize = 16;
 const PLATFORMS: usize = 64;
 
 /// What all sources have as their secret.
-const SECRET: &str = "bench-secret-0123456789abcdef0123456789";
+pub(super) const SECRET: &str = "bench-secret-0123456789abcdef0123456789";
 
 /// How far apart the numbers of reports are that different measurements send.
 const REPORTS_APART: u64 = 400_000;
@@ -43,20 +45,33 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let product = Product::prepare(args.calls)?;
     let mut bench = Bench::start(args, &product)?;
     for round in 0..ROUNDS {
-        for part in [Part::List, Part::Id, Part::Ingest, Part::Deliver, Part::Latency] {
-            if args.only.is_empty() || args.only.contains(&part) {
+        for part in EACH_ROUND {
+            if is_wanted(args, part) {
                 progress(&format!("round {} of {ROUNDS}: {}", round + 1, format!("{part:?}").to_lowercase()));
                 bench.measure(part, round)?;
             }
         }
     }
     bench.table.memory = bench.server.peak_memory()?;
+    for part in ONCE.into_iter().filter(|part| is_wanted(args, *part)) {
+        progress(&format!("once: {}", format!("{part:?}").to_lowercase()));
+        bench.measure(part, 0)?;
+    }
     if args.json {
         println!("{}", bench.table.json())
     } else {
         print!("{}", bench.table.text())
     }
     Ok(())
+}
+
+/// What is measured in each round, and what once.
+const EACH_ROUND: [Part; 7] =
+    [Part::List, Part::Id, Part::Ingest, Part::Deliver, Part::Latency, Part::Fan, Part::Dead];
+const ONCE: [Part; 3] = [Part::Idle, Part::Holes, Part::Backlog];
+
+fn is_wanted(args: &Args, part: Part) -> bool {
+    args.only.is_empty() || args.only.contains(&part)
 }
 
 /// Everything that runs while it is measured.
@@ -70,6 +85,8 @@ struct Bench {
     silent: Reports,
     delivering: Reports,
     paced: Reports,
+    fanning: Reports,
+    beside_dead: Vec<Reports>,
     table: Table,
 }
 
@@ -87,6 +104,22 @@ impl Bench {
         product.make_endpoint(&org, &hook(peer.0.address))?;
         let (org, paced) = product.make_source(SECRET)?;
         product.make_endpoint(&org, &hook(receiver.address))?;
+        let (org, fanning) = product.make_source(SECRET)?;
+        for _ in 0..FAN {
+            product.make_endpoint(&org, &hook(peer.0.address))?;
+        }
+        let mut beside_dead = Vec::new();
+        for place in 0..SOURCES_BESIDE_DEAD {
+            let (org, source) = product.make_source(SECRET)?;
+            // Nobody listens at the port of the first.
+            let to = if place < DEAD {
+                hook(SocketAddr::from(([127, 0, 0, 1], 9)))
+            } else {
+                hook(receiver.address)
+            };
+            product.make_endpoint(&org, &to)?;
+            beside_dead.push(Reports::new(&source, SECRET)?);
+        }
         let silent = Reports::new(&silent, SECRET)?;
         let notes = vec![
             format!(
@@ -112,6 +145,8 @@ impl Bench {
             silent,
             delivering: Reports::new(&delivering, SECRET)?,
             paced: Reports::new(&paced, SECRET)?,
+            fanning: Reports::new(&fanning, SECRET)?,
+            beside_dead,
             table: Table::with_notes(notes),
         })
     }
@@ -125,6 +160,11 @@ impl Bench {
             Part::Ingest => self.ingest(round),
             Part::Deliver => self.deliver(round),
             Part::Latency => self.latency(round),
+            Part::Fan => self.fan(round),
+            Part::Dead => self.beside_dead(round),
+            Part::Holes => self.beside_holes(),
+            Part::Backlog => self.backlog(),
+            Part::Idle => self.idle(),
         }
     }
 
@@ -164,24 +204,38 @@ impl Bench {
         let body = self.delivering.body();
         let limit = raw::run(&self.peer, &body, self.measured)?;
         self.table.add(Row::RawPosts, limit);
-        let first = round * REPORTS_APART;
-        let warm = self.send_and_wait(first, self.measured / 10)?;
+        let reports = self.delivering.clone();
+        let sample = self.deliver_each(&reports, 1, round * REPORTS_APART)?;
+        self.table.add(Row::Delivered, sample);
+        Ok(())
+    }
+
+    fn fan(&mut self, round: u64) -> Result<()> {
+        let reports = self.fanning.clone();
+        let sample = self.deliver_each(&reports, FAN, round * REPORTS_APART)?;
+        self.table.add(Row::Fanned, sample);
+        Ok(())
+    }
+
+    /// Sends reports, each of which so many endpoints are told of.
+    fn deliver_each(&self, reports: &Reports, each: u64, first: u64) -> Result<Sample> {
+        let warm = self.send_and_wait((reports, each), first, self.measured / 10)?;
         let (began, cpu_before) = (timing::now(), self.server.cpu.seconds()?);
-        let sent = self.send_and_wait(first + warm, self.measured)?;
+        let sent = self.send_and_wait((reports, each), first + warm, self.measured)?;
         let elapsed = began.elapsed();
         // The last tries are still written down, and that is part of the work.
         timing::pause(Duration::from_millis(200));
         let cpu = self.server.cpu.seconds()? - cpu_before;
-        self.table.add(Row::Delivered, Sample::rate(sent, elapsed, Some(cpu)));
-        Ok(())
+        Ok(Sample::rate(sent * each, elapsed, Some(cpu)))
     }
 
     /// Sends reports for a while and returns how many, when the webhooks of all of them have arrived.
-    fn send_and_wait(&self, first: u64, measured: Duration) -> Result<u64> {
+    fn send_and_wait(&self, (reports, each): (&Reports, u64), first: u64, measured: Duration) -> Result<u64> {
         let before = self.peer.count()?;
-        let done = self.send(&self.delivering, first, Duration::ZERO, measured)?;
-        let arrived = self.peer.until(before + done.total)? - before;
-        ensure!(arrived >= done.total, "of {} webhooks {arrived} arrived within a minute", done.total);
+        let done = self.send(reports, first, Duration::ZERO, measured)?;
+        let owed = done.total * each;
+        let arrived = self.peer.until(before + owed)? - before;
+        ensure!(arrived >= owed, "of {owed} webhooks {arrived} arrived within a minute");
         Ok(done.total)
     }
 
@@ -198,12 +252,61 @@ impl Bench {
     }
 
     fn latency(&mut self, round: u64) -> Result<()> {
-        let first = round * REPORTS_APART;
-        let sample = self.receiver.pace(self.server.address, &self.server.cpu, &self.paced, first)?;
+        let (sources, at) = ([self.paced.clone()], (PACE, round * REPORTS_APART));
+        let sample = self.receiver.pace(self.server.address, &self.server.cpu, (&sources, 0), at)?;
         self.table.add(Row::Paced, sample);
         Ok(())
     }
+
+    fn beside_dead(&mut self, round: u64) -> Result<()> {
+        // Behind the numbers of the row before: the receiver knows calls by them.
+        let at = (PACE, round * REPORTS_APART + REPORTS_APART / 2);
+        let sources = (&self.beside_dead[..], DEAD);
+        let sample = self.receiver.pace(self.server.address, &self.server.cpu, sources, at)?;
+        self.table.add(Row::PacedBesideDead, sample);
+        Ok(())
+    }
+
+    fn beside_holes(&mut self) -> Result<()> {
+        self.table.add(Row::BesideHoles, crowd::beside_holes()?);
+        Ok(())
+    }
+
+    fn backlog(&mut self) -> Result<()> {
+        let few = crowd::backlog(FEW_WAIT)?;
+        let many = crowd::backlog(MANY_WAIT)?;
+        self.table.note("a million wait: s to the first", many.first_after, 2.0);
+        self.table.note("a million wait: peak memory, MB", many.memory, 300.0);
+        self.table.note("a million wait: CPU-s per 1,000", many.cpu, few.cpu);
+        Ok(())
+    }
+
+    fn idle(&mut self) -> Result<()> {
+        timing::pause(Duration::from_secs(2));
+        let before = self.server.cpu.seconds()?;
+        timing::pause(IDLE);
+        let share = (self.server.cpu.seconds()? - before) / IDLE.as_secs_f64();
+        self.table.note("idle: % of a processor", share * 100.0, 0.5);
+        Ok(())
+    }
 }
+
+/// How many endpoints are told of each call where it is more than one.
+const FAN: u64 = 4;
+
+/// The steady pace.
+const PACE: Pace = Pace { per_second: 200, seconds: 10 };
+
+/// Of so many sources, so many have an endpoint that is dead: one in twenty.
+const SOURCES_BESIDE_DEAD: u64 = 20;
+const DEAD: u64 = 1;
+
+/// How many deliveries wait for a server that was down.
+const FEW_WAIT: u64 = 1000;
+const MANY_WAIT: u64 = 1_000_000;
+
+/// How long a server is watched that has nothing to do.
+const IDLE: Duration = Duration::from_secs(10);
 
 const FIRST_PAGE: &str = "/v1/calls?limit=50";
 

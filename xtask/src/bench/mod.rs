@@ -4,6 +4,8 @@
 //! hands over to its own release build, which alone has the feature `bench` and the libraries behind it.
 
 #[cfg(feature = "bench")]
+mod crowd;
+#[cfg(feature = "bench")]
 mod load;
 #[cfg(feature = "bench")]
 mod measure;
@@ -65,6 +67,16 @@ pub(crate) enum Part {
     Deliver,
     /// How long one call takes from in to out at a steady pace.
     Latency,
+    /// Platforms' messages in, each told to four endpoints.
+    Fan,
+    /// The steady pace, with one endpoint in twenty that hangs.
+    Dead,
+    /// Endpoints that are well beside a hundred that hang; once.
+    Holes,
+    /// A server that finds a thousand, and a million deliveries waiting; once.
+    Backlog,
+    /// A server that has nothing to do; once.
+    Idle,
 }
 
 /// Measures and prints. It doesn't fail where a target is missed: it says so.

@@ -23,7 +23,7 @@ const MAKERS: [&str; 2] = ["crates/store/migrations/sqlite", "crates/store/src/s
 pub(super) struct Product {
     program: PathBuf,
     folder: TempDir,
-    /// The organisation that has the calls.
+    /// The organisation that has the calls; none where there are no calls.
     pub(super) org: String,
 }
 
@@ -45,6 +45,15 @@ impl Product {
         fs::File::open(&database)?.sync_all()?;
         let org = fs::read_to_string(kept.join("org"))?;
         Ok(Self { program, folder, org })
+    }
+
+    /// An empty database, in a folder of its own.
+    pub(super) fn fresh() -> Result<Self> {
+        let target = Workspace::read()?.target;
+        let home = target.join("bench");
+        fs::create_dir_all(&home)?;
+        let folder = tempfile::Builder::new().prefix("run-").tempdir_in(&home)?;
+        Ok(Self { program: target.join("release/inboundflow"), folder, org: String::new() })
     }
 
     /// Where the data is, and the logs.
@@ -76,10 +85,10 @@ impl Product {
         Ok((org, format!("/ingest/vapi/{source}")))
     }
 
-    /// An endpoint of an organisation that is told of finished calls.
-    pub(super) fn make_endpoint(&self, org: &str, url: &str) -> Result<()> {
+    /// An endpoint of an organisation that is told of finished calls; its id.
+    pub(super) fn make_endpoint(&self, org: &str, url: &str) -> Result<String> {
         let create = ["webhook", "create", "--org", org, "--url", url, "--events", "call.completed"];
-        self.command(&create, "id").map(drop)
+        self.command(&create, "id")
     }
 
     /// Starts the server with its usual settings, but that webhooks may go to this machine.

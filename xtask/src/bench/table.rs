@@ -46,9 +46,12 @@ pub(super) enum Row {
     RawPosts,
     Delivered,
     Paced,
+    Fanned,
+    PacedBesideDead,
+    BesideHoles,
 }
 
-const ROWS: [(Row, &str); 9] = [
+const ROWS: [(Row, &str); 12] = [
     (Row::StaticList, "limit: a fixed answer of the list's size"),
     (Row::FirstPage, "list of 50 calls, first page"),
     (Row::DeepPage, "list of 50 calls, deep page"),
@@ -58,6 +61,9 @@ const ROWS: [(Row, &str); 9] = [
     (Row::RawPosts, "limit: raw signed posts"),
     (Row::Delivered, "ingest to delivered"),
     (Row::Paced, "200 calls/s: ingest to receiver"),
+    (Row::Fanned, "four endpoints: ingest to delivered"),
+    (Row::PacedBesideDead, "200 calls/s, 5 % dead endpoints"),
+    (Row::BesideHoles, "20 endpoints beside 100 that hang"),
 ];
 
 /// Everything that was measured.
@@ -68,9 +74,12 @@ pub(super) struct Table {
     notes: Vec<String>,
     /// The server's peak memory in MB.
     pub(super) memory: f64,
+    /// What was measured once.
+    figures: Vec<Promise>,
 }
 
 /// A promise: what of, the number that was measured, and how it must compare with the number of the promise.
+#[derive(Clone, Copy)]
 struct Promise {
     what: &'static str,
     measured: f64,
@@ -85,6 +94,11 @@ impl Table {
 
     pub(super) fn add(&mut self, row: Row, sample: Sample) {
         self.samples.push((row, sample));
+    }
+
+    /// Adds a number that was measured once, and what it is to be at most.
+    pub(super) fn note(&mut self, what: &'static str, measured: f64, promised: f64) {
+        self.figures.push(Promise { what, measured, at_least: false, promised });
     }
 
     fn of(&self, row: Row) -> Vec<Sample> {
@@ -118,9 +132,15 @@ impl Table {
             at_most("p50 at 200 calls/s, ms", 2.0, self.median_of(Row::Paced, |it| it.p50)),
             at_most("p99 at 200 calls/s, ms", 10.0, self.median_of(Row::Paced, |it| it.p99)),
             at_most("peak memory, MB", 64.0, memory),
+            at_least("four endpoints / raw posts", 0.30, self.ratio(Row::Fanned, Row::RawPosts)),
+            at_most("four: CPU-s per 1,000 delivered", 0.20, self.median_of(Row::Fanned, |it| it.cpu)),
+            at_most("p50 with 5 % dead, ms", 1.0, self.median_of(Row::PacedBesideDead, |it| it.p50)),
+            at_most("p99 with 5 % dead, ms", 5.0, self.median_of(Row::PacedBesideDead, |it| it.p99)),
+            at_most("p99 beside 100 that hang, ms", 250.0, self.median_of(Row::BesideHoles, |it| it.p99)),
         ]
         .into_iter()
         .flatten()
+        .chain(self.figures.iter().copied())
         .collect()
     }
 

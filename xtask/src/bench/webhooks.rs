@@ -20,11 +20,14 @@ use super::{
     wire::Connection,
 };
 
-/// Calls in a second, and for how long.
-const PACE: u64 = 200;
-const SECONDS: u64 = 10;
+/// How many calls in a second, and for how long.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) per_second: u64,
+    pub(super) seconds: u64,
+}
 
-/// Each takes its turn: so many that a turn comes only every tenth of a second.
+/// Each takes its turn: so many that of 200 in a second a turn comes only every tenth of one.
 const CONNECTIONS: u64 = 20;
 
 /// A receiver in this process, with one clock for both ends of a call's way.
@@ -52,20 +55,24 @@ impl Receiver {
         Ok(Self { runtime, arrivals, address })
     }
 
-    /// Sends the reports from a number on, and waits for their webhooks. Returns how long each took.
+    /// Sends the reports from a number on, to each of the sources in turn, and waits for their webhooks but those of the
+    /// first so many sources, which are not listened to. Returns how long each took.
     pub(super) fn pace(
         &self,
         server: SocketAddr,
         cpu: &Cpu,
-        reports: &Reports,
-        first: u64,
+        (sources, dead): (&[Reports], u64),
+        (pace, first): (Pace, u64),
     ) -> Result<Sample> {
         let cpu_before = cpu.seconds()?;
         let began = timing::now();
-        let departures = self.runtime.block_on(send_all(server, reports, first))?;
+        let departures = self.runtime.block_on(send_all(server, sources, pace, first))?;
         let elapsed = began.elapsed();
         let mut micros = Vec::with_capacity(departures.len());
         for (number, departed) in departures {
+            if (number - first) % (sources.len() as u64) < dead {
+                continue;
+            }
             let arrived = self.arrivals.wait(number)?;
             let taken = arrived.saturating_duration_since(departed).as_micros();
             micros.push(u32::try_from(taken).unwrap_or(u32::MAX));
@@ -95,12 +102,19 @@ async fn receive(State(arrivals): State<Arc<Arrivals>>, body: Bytes) -> StatusCo
     StatusCode::NO_CONTENT
 }
 
-async fn send_all(server: SocketAddr, reports: &Reports, first: u64) -> Result<Vec<(u64, Instant)>> {
+/// Sends reports to each of the sources in turn, and returns when each left.
+pub(super) async fn send_all(
+    server: SocketAddr,
+    sources: &[Reports],
+    pace: Pace,
+    first: u64,
+) -> Result<Vec<(u64, Instant)>> {
+    let sources: Arc<[Reports]> = sources.into();
     let mut tasks = JoinSet::new();
     let start = timing::now() + Duration::from_millis(50);
     for place in 0..CONNECTIONS {
         let connection = Connection::open(server).await?;
-        tasks.spawn(send_turns(connection, reports.clone(), start, first, place));
+        tasks.spawn(send_turns(connection, sources.clone(), (pace, start), first, place));
     }
     let mut departures = Vec::new();
     while let Some(done) = tasks.join_next().await {
@@ -111,18 +125,18 @@ async fn send_all(server: SocketAddr, reports: &Reports, first: u64) -> Result<V
 
 async fn send_turns(
     mut connection: Connection,
-    reports: Reports,
-    start: Instant,
+    sources: Arc<[Reports]>,
+    (pace, start): (Pace, Instant),
     first: u64,
     place: u64,
 ) -> Result<Vec<(u64, Instant)>> {
     let mut departures = Vec::new();
     let mut request = Vec::new();
-    let turns = (place..PACE * SECONDS).step_by(CONNECTIONS as usize);
+    let turns = (place..pace.per_second * pace.seconds).step_by(CONNECTIONS as usize);
     for turn in turns {
         request.clear();
-        reports.write(first + turn, &mut request);
-        let planned = start + Duration::from_micros(turn * 1_000_000 / PACE);
+        sources[(turn % sources.len() as u64) as usize].write(first + turn, &mut request);
+        let planned = start + Duration::from_micros(turn * 1_000_000 / pace.per_second);
         tokio::time::sleep_until(planned.into()).await;
         let now = timing::now();
         // The timer is coarse by a millisecond, which is not the product's. A later start is: the answer before

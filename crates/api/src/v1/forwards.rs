@@ -3,7 +3,7 @@
 use axum::{extract::State, http::HeaderMap, response::Response};
 use model::{EventFilter, id::kind};
 use serde::Deserialize;
-use store::{Endpoint, NewEndpoint};
+use store::{Aside, Endpoint, NewEndpoint};
 use utoipa::ToSchema;
 
 use crate::{
@@ -68,7 +68,8 @@ pub(crate) async fn create_source_forward(
     check_description(description.as_deref())?;
     check_secret(secret.as_deref())?;
     let new = NewEndpoint { url, events: EventFilter::default(), secret, source: Some(id) };
+    let aside = Aside { description, ..Aside::default() };
     let now = state.clock.now();
     let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);
-    answered(caller.store.create_endpoint_once(new, description, idempotency, answer).await?)
+    answered(caller.store.create_endpoint_once(new, aside, idempotency, answer).await?)
 }

@@ -31,6 +31,7 @@ pub(crate) mod source_events;
 mod source_events_body;
 pub(crate) mod sources;
 mod sources_body;
+pub(crate) mod webhook_pacing;
 pub(crate) mod webhook_tests;
 pub(crate) mod webhooks;
 mod webhooks_body;

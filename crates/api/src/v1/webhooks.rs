@@ -8,7 +8,7 @@ use axum::{
 use delivery::sign;
 use model::{EndpointId, id::kind};
 use serde::{Deserialize, Serialize};
-use store::{Endpoint, NewEndpoint, Placed, Rotation};
+use store::{Aside, Endpoint, NewEndpoint, Placed, Rotation};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     v1::{
         bodies::{check_secret, overlap, wrong},
         idempotency::{IdempotencyKey, answered, idempotency},
+        webhook_pacing,
         webhooks_body::{
             ChangedWebhook, NewWebhook, RotateWebhookSecret, ShownWebhook, WebhookWithSecret,
             check_description,
@@ -81,15 +82,16 @@ pub(crate) async fn create_webhook(
     body: Json<NewWebhook>,
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency(&headers, "POST /v1/webhooks", &body.raw)?;
-    let NewWebhook { url, events, description, secret, .. } = body.value;
+    let NewWebhook { url, events, description, secret, rate, ordering, .. } = body.value;
     check_url(&state, &url)?;
     check_description(description.as_deref())?;
     let secret = secret.unwrap_or_else(|| Some(sign::generate_secret(&*state.ids)));
     check_secret(secret.as_deref())?;
     let new = NewEndpoint { url, events: events.0, secret, source: None };
+    let aside = Aside { description, pacing: webhook_pacing::change(rate, ordering) };
     let now = state.clock.now();
     let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);
-    let written = caller.store.create_endpoint_once(new, description, idempotency, answer).await?;
+    let written = caller.store.create_endpoint_once(new, aside, idempotency, answer).await?;
     Ok(with_id(answered(written)?))
 }
 

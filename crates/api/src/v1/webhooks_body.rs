@@ -13,7 +13,10 @@ use utoipa::{
 
 use crate::{
     error::ApiError,
-    v1::bodies::{given, whole, wrong},
+    v1::{
+        bodies::{given, whole, wrong},
+        webhook_pacing::{self, Rate, WebhookOrdering},
+    },
 };
 
 /// The events that an endpoint asks for: their names, `all` or `*`.
@@ -71,6 +74,15 @@ pub(crate) struct NewWebhook {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
     pub secret: Option<Option<String>>,
+    /// How many deliveries a second it is sent at most; what is more waits. Where the field is absent, 25 for
+    /// `hooks.zapier.com`, which takes no more, and no limit elsewhere; null for no limit.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub rate: Option<Rate>,
+    /// Which of its deliveries wait for which; `none` where nothing is said.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub ordering: Option<WebhookOrdering>,
     /// Zapier's older name for `target_url`, which it sends beside it.
     #[serde(rename = "subscription_url")]
     #[schema(ignore)]
@@ -93,6 +105,14 @@ pub(crate) struct ChangedWebhook {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub events: Option<Subscription>,
+    /// How many deliveries a second it is sent at most; null for no limit.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub rate: Option<Rate>,
+    /// Which of its deliveries wait for which, of those that wait already too.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub ordering: Option<WebhookOrdering>,
     /// Whether it is told.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -112,6 +132,7 @@ impl ChangedWebhook {
             url: self.url,
             description: self.description,
             events: self.events.map(|events| events.0),
+            pacing: webhook_pacing::change(self.rate, self.ordering),
             state: self.state.map(EndpointState::from),
             held: self.held.map(|ChosenHeld(choice)| choice).unwrap_or_default(),
         })
@@ -257,6 +278,11 @@ pub(crate) struct ShownWebhook {
     /// The source whose messages are forwarded to it as they come; null where it is told events.
     #[schema(required)]
     source_id: Option<SourceId>,
+    /// How many deliveries a second it is sent at most; null where there is no limit.
+    #[schema(required, minimum = 1, maximum = 1000)]
+    rate: Option<u32>,
+    /// Which of its deliveries wait for which.
+    ordering: WebhookOrdering,
     /// Whether it is told.
     state: WebhookState,
     /// Whether its webhooks are signed.
@@ -284,6 +310,8 @@ impl ShownWebhook {
             description: endpoint.description,
             events: shown(endpoint.events),
             source_id: endpoint.source,
+            rate: endpoint.pacing.rate,
+            ordering: endpoint.pacing.ordering.into(),
             state: endpoint.state.into(),
             signed: endpoint.secret.is_some(),
             secret_last4: endpoint.secret.as_deref().and_then(last4),

@@ -6,7 +6,7 @@ use delivery::{NewTrial, Recipient, sign};
 use http::StatusCode;
 use model::{EventType, Permission};
 use serde::{Deserialize, Serialize};
-use store::{Endpoint, NewEndpoint};
+use store::{Aside, Endpoint, NewEndpoint};
 
 use crate::{
     Dashboard,
@@ -95,7 +95,8 @@ pub(crate) async fn test_or_save(
     let secret = sign::generate_secret(&*state.ids);
     let new = NewEndpoint { url: checked.url, events: checked.events, secret: Some(secret), source: None };
     let once = once::idempotency(&once, "POST /settings/integrations/new", &fields);
-    let written = store.create_endpoint_once(new, checked.description, Some(once), made).await?;
+    let aside = Aside { description: checked.description, ..Aside::default() };
+    let written = store.create_endpoint_once(new, aside, Some(once), made).await?;
     let made = serde_json::from_str(&once::kept(written)?)?;
     let shell = person.shell(&state, "Connected", Tab::Integrations);
     page(&MadePage { shell, tool, made })

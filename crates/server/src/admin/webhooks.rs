@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, bail};
 use delivery::{NewTrial, Recipient, guard::Target, sign};
 use ingest::Ingest;
-use model::{EndpointId, EventFilter, EventType, OrgId, Time, sample};
+use model::{EndpointId, EventFilter, EventType, OrgId, PacingChange, Time, sample};
 use serde_json::{Value, json};
 use store::{
     Endpoint, EndpointChange, EndpointState, EventData, HeldChoice, NewEndpoint, NewEvent, Rotation, Store,
@@ -38,20 +38,25 @@ pub(crate) async fn webhook(
     let store = open_store(config, &world).await?;
     let desk = Desk { config, world, shown, store };
     match command {
-        WebhookCommand::Create { org, url, events, secret_file, no_secret } => {
+        WebhookCommand::Create { org, url, events, secret_file, no_secret, pacing } => {
             let secret = desk.secret(secret_file.as_deref(), no_secret)?;
-            desk.create(org, url, &events, secret).await
+            desk.create(org, (url, &events), secret, pacing.into()).await
         }
         WebhookCommand::List { org } => desk.list(org).await,
         WebhookCommand::Get { id } => desk.get(id).await,
-        WebhookCommand::Update { id, url, events, description } => {
+        WebhookCommand::Update { id, url, events, description, pacing } => {
+            let pacing = PacingChange::from(pacing);
             anyhow::ensure!(
-                url.is_some() || events.is_some() || description.is_some(),
-                "nothing is to be changed: give --url, --events or --description"
+                url.is_some()
+                    || events.is_some()
+                    || description.is_some()
+                    || pacing != PacingChange::default(),
+                "nothing is to be changed: give --url, --events, --description, --rate or --ordering"
             );
             let events = events.map(|events| parse_events(&events)).transpose()?;
             let description = description.map(|text| Some(text).filter(|text| !text.trim().is_empty()));
-            desk.update(id, EndpointChange { url, description, events, ..EndpointChange::default() }).await
+            let change = EndpointChange { url, description, events, pacing, ..EndpointChange::default() };
+            desk.update(id, change).await
         }
         WebhookCommand::Pause { id } => desk.turn(id, EndpointState::Paused, HeldChoice::default()).await,
         WebhookCommand::Enable { id, held } => desk.turn(id, EndpointState::Enabled, held).await,
@@ -83,14 +88,14 @@ impl Desk<'_> {
     async fn create(
         &self,
         org: OrgId,
-        url: String,
-        events: &str,
+        (url, events): (String, &str),
         secret: Option<String>,
+        pacing: PacingChange,
     ) -> anyhow::Result<()> {
         check_org(&self.store, org).await?;
         check_url(self.config, &url)?;
         let new = NewEndpoint { url, events: parse_events(events)?, secret, source: None };
-        let endpoint = self.store.org(org).create_endpoint(new).await?;
+        let endpoint = self.store.org(org).create_paced_endpoint(new, pacing).await?;
         let mut text = format!("Endpoint {} is told of {events}", endpoint.id);
         if let Some(secret) = &endpoint.secret {
             text.push_str(&format!("\nIts webhooks are signed with\n  {secret}"));
@@ -104,7 +109,8 @@ impl Desk<'_> {
         let endpoints = self.store.org(org).list_endpoints().await?;
         self.shown.list(endpoints.iter().map(|endpoint| {
             json!({"id": endpoint.id, "url": endpoint.url, "events": events_of(endpoint),
-                "source_id": endpoint.source, "state": endpoint.state.as_str(), "trouble": trouble_of(endpoint),
+                "source_id": endpoint.source, "rate": endpoint.pacing.rate,
+                "ordering": endpoint.pacing.ordering.as_str(), "state": endpoint.state.as_str(), "trouble": trouble_of(endpoint),
                 "signed": endpoint.secret.is_some(), "created_at": endpoint.created_at})
         }));
         Ok(())
@@ -120,7 +126,8 @@ impl Desk<'_> {
         let until = endpoint.overlap_until(self.world.clock.now());
         self.shown.record(
             &json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
-            "events": events_of(endpoint), "source_id": endpoint.source, "state": endpoint.state.as_str(),
+            "events": events_of(endpoint), "source_id": endpoint.source, "rate": endpoint.pacing.rate,
+            "ordering": endpoint.pacing.ordering.as_str(), "state": endpoint.state.as_str(),
             "trouble": trouble_of(endpoint), "signed": endpoint.secret.is_some(), "previous_secret_until": until,
             "created_at": endpoint.created_at, "updated_at": endpoint.updated_at}),
         );

@@ -26,6 +26,8 @@ pub enum WebhookCommand {
         /// Do not sign
         #[arg(long)]
         no_secret: bool,
+        #[command(flatten)]
+        pacing: PacingOptions,
     },
     /// List an organization's endpoints
     List {
@@ -51,6 +53,8 @@ pub enum WebhookCommand {
         /// What it is for; an empty text for nothing
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
+        #[command(flatten)]
+        pacing: PacingOptions,
     },
     /// Stop telling an endpoint for a while; what it is owed and what happens meanwhile is held
     Pause {
@@ -108,6 +112,45 @@ pub enum WebhookCommand {
         #[arg(long)]
         no_secret: bool,
     },
+}
+
+/// How fast an endpoint is sent what it is owed, and in which order.
+#[derive(Args)]
+pub struct PacingOptions {
+    /// How many deliveries a second at most, or `none` [default: none; 25 for hooks.zapier.com]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    rate: Option<Rate>,
+    /// Which deliveries wait for which: `none` for any other, `per_key` for those before of the same call or contact,
+    /// `strict` for all before [default: none]
+    #[arg(long, value_name = "ORDERING", value_parser = ordering)]
+    ordering: Option<model::Ordering>,
+}
+
+/// So many deliveries a second, or any number.
+#[derive(Clone, Copy)]
+struct Rate(Option<u32>);
+
+impl From<PacingOptions> for model::PacingChange {
+    fn from(options: PacingOptions) -> Self {
+        Self { rate: options.rate.map(|Rate(rate)| rate), ordering: options.ordering }
+    }
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    if text == "none" {
+        return Ok(Rate(None));
+    }
+    let most = model::Pacing::MAX_RATE;
+    let rate = text.parse().ok().filter(|rate| (1..=most).contains(rate));
+    rate.map(|rate| Rate(Some(rate)))
+        .ok_or_else(|| format!("must be a whole number from 1 to {most}, or `none`"))
+}
+
+fn ordering(word: &str) -> Result<model::Ordering, String> {
+    model::Ordering::parse(word).ok_or_else(|| {
+        let words = model::Ordering::ALL.map(model::Ordering::as_str);
+        format!("must be one of {}", words.join(", "))
+    })
 }
 
 /// Deliveries.

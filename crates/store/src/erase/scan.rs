@@ -231,6 +231,8 @@ pub(super) async fn erase_deliveries(tx: &mut Tx<'_>, job: &mut Job) -> Result<(
 }
 
 async fn cancel(tx: &mut Tx<'_>, job: &Job, id: DeliveryId) -> Result<u64> {
+    // Another may have waited for this one.
+    tx.left.others = true;
     let sql = "UPDATE deliveries SET state = 'cancelled', due_at = NULL, updated_at = ?3, \
                    last_error = 'called off: the person it tells of was erased' \
                WHERE id = ?1 AND org_id = ?2 AND state IN ('pending', 'retrying', 'held')";

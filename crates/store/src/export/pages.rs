@@ -261,6 +261,7 @@ fn webhook(row: &mut Cells<'_>) -> Result<Record> {
     let place = Place { at: endpoint.created_at, id: endpoint.id.uuid() };
     let value = json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
         "events": endpoint.events, "status": endpoint.state.as_str(), "source_id": endpoint.source,
+        "rate": endpoint.pacing.rate, "ordering": endpoint.pacing.ordering.as_str(),
         "created_at": endpoint.created_at, "updated_at": endpoint.updated_at});
     placed_record(place, &value)
 }

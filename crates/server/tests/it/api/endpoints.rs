@@ -34,20 +34,20 @@ fn an_endpoint_is_made_shown_changed_and_deleted() {
         let body = json!({"url": "https://hooks.example.com/in", "events": ["call.completed", "lead.created"],
             "description": "The CRM", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"});
         let made = client.post("/v1/webhooks", &body).await;
-        assert_snapshot!(made.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/in","description":"The CRM","events":["call.completed","lead.created"],"source_id":null,"state":"enabled","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#);
+        assert_snapshot!(made.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/in","description":"The CRM","events":["call.completed","lead.created"],"source_id":null,"rate":null,"ordering":"none","state":"enabled","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#);
         let id = made.json()["data"]["id"].clone();
         assert_eq!(made.json()["id"], id, "where Zapier looks for it");
         let path = format!("/v1/webhooks/{}", text(&id));
 
         let shown = client.get(&path).await;
-        assert_snapshot!(shown.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/in","description":"The CRM","events":["call.completed","lead.created"],"source_id":null,"state":"enabled","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z"}"#);
+        assert_snapshot!(shown.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/in","description":"The CRM","events":["call.completed","lead.created"],"source_id":null,"rate":null,"ordering":"none","state":"enabled","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z"}"#);
         assert!(!shown.header("etag").is_empty());
         assert_eq!(client.data("/v1/webhooks").await, json!([shown.json()["data"]]));
 
         let change = json!({"url": "https://hooks.example.com/other", "events": ["all"], "description": null,
             "state": "paused"});
         let changed = client.patch(&path, &change).await;
-        assert_snapshot!(changed.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/other","description":null,"events":["all"],"source_id":null,"state":"paused","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000017Z"}"#);
+        assert_snapshot!(changed.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/other","description":null,"events":["all"],"source_id":null,"rate":null,"ordering":"none","state":"paused","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000017Z"}"#);
         assert_ne!(changed.header("etag"), shown.header("etag"));
         let kept = client.patch(&path, &json!({"state": "enabled"})).await.json()["data"].take();
         assert_eq!((&kept["state"], &kept["url"]), (&json!("enabled"), &change["url"]));

@@ -7,7 +7,9 @@ use model::{ContactId, ErasureId, Platform, testing::CountedIds};
 use serde_json::{Value, json};
 use store::{Compaction, ErasureState, ErasureStep, ListDeliveries};
 
-use crate::support::{Client, Receiver, Reply, Setup, TestApp, booking, on_both, on_both_with, report};
+use crate::support::{
+    Client, Receiver, Reply, Setup, TestApp, booking, on_both, on_both_with, report, worker,
+};
 
 const VAPI_REPORT: &str = include_str!("../../../../connectors/fixtures/vapi/end-of-call-report.json");
 
@@ -317,8 +319,8 @@ fn an_erasure_waits_for_a_webhook_that_is_under_way() {
         let json = [("content-type", "application/json")];
         client.send_only(http::Method::POST, "/v1/calls", &json, call.to_string().into_bytes()).await;
         let owner = model::IdGen::uuid(&CountedIds::default());
-        let until = app.now() + Duration::from_secs(60);
-        let (claimed, _) = app.store.claim_deliveries(owner, until, |_| 10).await.expect("a write");
+        let claimed = app.store.claim_deliveries(worker(owner, 10), 0).await.expect("a write");
+        let claimed: Vec<_> = claimed.leased.into_iter().map(|leased| leased.delivery).collect();
         assert!(!claimed.is_empty());
 
         // A client that does not wait for everything to be settled: it is not.

@@ -10,7 +10,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::support::{Client, Got, Org, Receiver, Reply, TestApp, on_both};
+use crate::support::{Client, Got, Org, Receiver, Reply, TestApp, on_both, worker};
 
 /// An organization with one endpoint, and the endpoint's path.
 async fn set(app: &TestApp) -> (Org, Receiver, EndpointId, String) {
@@ -167,11 +167,11 @@ fn the_oldest_of_what_was_held_is_sent_first() {
         let store = app.store_ahead(Duration::from_secs(1)).await;
         let change = EndpointChange { state: Some(EndpointState::Enabled), ..EndpointChange::default() };
         store.org(org.id).update_endpoint(endpoint, change).await.expect("a write");
-        let (owner, until) = (Uuid::from_u128(1), app.now() + Duration::from_secs(60));
+        let owner = Uuid::from_u128(1);
         let mut claimed = Vec::new();
-        for _ in 0..3 {
-            let (one, _) = store.claim_deliveries(owner, until, |_| 1).await.expect("a claim");
-            claimed.extend(one);
+        for turn in 0..3 {
+            let one = store.claim_deliveries(worker(owner, 1), turn).await.expect("a claim");
+            claimed.extend(one.leased.into_iter().map(|leased| leased.delivery));
         }
         let newest = ListDeliveries::newest(3);
         let listed = store.org(org.id).find_deliveries(newest).await.expect("a list").records;

@@ -59,7 +59,7 @@ async fn every_option_can_stand_in_the_file() {
     let home = Home::new(Kind::Sqlite).await;
     let all = "listen = \"127.0.0.1:0\"\ndata_dir = \"there\"\npublic_url = \"https://calls.example.com/\"\n\
          [delivery]\nallow_targets = [\"10.0.0.0/8\", \"hooks.internal\"]\nschedule = \"1s,5s\"\n\
-         timeout_seconds = 10\n[rate_limit]\nper_minute = 7\nfailures_per_minute = 5\n\
+         timeout_seconds = 10\nslots = 64\n[rate_limit]\nper_minute = 7\nfailures_per_minute = 5\n\
          [ingest]\ncompletion_wait_seconds = 1\n\
          [recordings]\nfetch = true\nstore = \"s3://recordings/of/calls\"\nkeep_days = 90\nat_once = 2\n\
          max_megabytes = 64\nlink_days = 1\n\
@@ -133,6 +133,7 @@ async fn the_environment_has_lists_schedules_and_other_peoples_variables() {
         ("INBOUNDFLOW_DELIVERY__ALLOW_TARGETS", "10.0.0.0/99", ["delivery.allow_targets", "10.0.0.0/99"]),
         ("INBOUNDFLOW_DELIVERY__SCHEDUL", "1s", ["schedul", "DELIVERY"]),
         ("INBOUNDFLOW_DELIVERY__TIMEOUT_SECONDS", "31", ["delivery.timeout_seconds", "30"]),
+        ("INBOUNDFLOW_DELIVERY__SLOTS", "0", ["delivery.slots", "4096"]),
         ("INBOUNDFLOW_RATE_LIMIT__PER_MINUTE", "0", ["rate_limit.per_minute", "1"]),
         ("INBOUNDFLOW_RECORDINGS__KEEP_DAYS", "0", ["recordings.keep_days", "fetch = false"]),
         ("INBOUNDFLOW_RECORDINGS__AT_ONCE", "0", ["recordings.at_once", "64"]),

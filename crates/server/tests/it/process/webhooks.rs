@@ -62,6 +62,12 @@ async fn manage(kind: Kind) {
     assert!(rotated["previous_secret_until"].is_string());
     assert!(!home.json(&["webhook", "get", &id]).to_string().contains(&new), "a secret is shown once");
 
+    let paced = home.json(&["webhook", "update", &id, "--rate", "100", "--ordering", "strict"]);
+    assert_eq!((&paced["rate"], &paced["ordering"]), (&json!(100), &json!("strict")));
+    let again = home.json(&["webhook", "update", &id, "--rate", "none", "--ordering", "none"]);
+    assert_eq!((&again["rate"], &again["ordering"]), (&Value::Null, &json!("none")));
+    home.run(&["webhook", "update", &id, "--rate", "0"]).assert_refused(&["--rate", "1 to 1000"]);
+
     assert_eq!(home.json(&["webhook", "pause", &id])["state"], "paused");
     assert_eq!(scene.post_call(&server, "a").await.expect("an answer"), 200);
     let discard = ["webhook", "enable", &id, "--held", "discard"];

@@ -48,11 +48,22 @@ pub(crate) struct Setup {
     pub(crate) schedule: Option<&'static str>,
     /// Whether recordings are fetched.
     pub(crate) recordings: Recordings,
+    /// How many webhooks may be under way at once.
+    pub(crate) slots: usize,
+    /// How long a webhook's try may take.
+    pub(crate) timeout_seconds: u64,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { per_minute: 60, failures_per_minute: 30, schedule: None, recordings: Recordings::Leave }
+        Self {
+            per_minute: 60,
+            failures_per_minute: 30,
+            schedule: None,
+            recordings: Recordings::Leave,
+            slots: 512,
+            timeout_seconds: 15,
+        }
     }
 }
 
@@ -117,6 +128,8 @@ impl TestApp {
         // As the operator of a PostgreSQL must; of no value anywhere else.
         config.secret_key = Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into());
         config.delivery.schedule = setup.schedule.map(str::to_owned);
+        config.delivery.slots = setup.slots;
+        config.delivery.timeout_seconds = setup.timeout_seconds;
         // The tests' receivers are on this machine, which webhooks are otherwise kept away from.
         config.delivery.allow_targets = vec!["127.0.0.1/32".into()];
         let data = tempfile::tempdir().expect("a folder");

@@ -9,6 +9,7 @@ mod platform;
 mod receiver;
 mod standin;
 mod storage;
+mod worker;
 
 pub(crate) use self::{
     app::{Org, PUBLIC_URL, Setup, TestApp, on_both, on_both_with, spawn},
@@ -17,4 +18,5 @@ pub(crate) use self::{
     receiver::{Got, Receiver, Reply},
     standin::{StandIn, finished},
     storage::{Item, Storage, wav},
+    worker::worker,
 };
