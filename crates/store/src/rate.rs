@@ -79,7 +79,9 @@ pub(crate) async fn take(
 /// Takes a token for a delivery that has just come up. Returns whether there was one; none is where others wait.
 pub(crate) async fn take_one(tx: &mut Tx<'_>, endpoint: EndpointId, now: Time) -> Result<bool> {
     let Some(mut bucket) = lock(tx, endpoint).await? else { return Ok(true) };
-    if bucket.waits_until.is_some_and(|until| until > now) {
+    if let Some(until) = bucket.waits_until
+        && (until > now || is_anything_due(tx, endpoint).await?)
+    {
         return Ok(false);
     }
     let is_there = bucket.tokens(now) > 0;
@@ -90,6 +92,11 @@ pub(crate) async fn take_one(tx: &mut Tx<'_>, endpoint: EndpointId, now: Time) -
     }
     write(tx, endpoint, bucket).await?;
     Ok(is_there)
+}
+
+async fn is_anything_due(tx: &mut Tx<'_>, endpoint: EndpointId) -> Result<bool> {
+    let sql = "SELECT 1 FROM deliveries WHERE endpoint_id = ?1 AND due_at IS NOT NULL LIMIT 1";
+    Ok(tx.first(sql, params![endpoint], |_| Ok(())).await?.is_some())
 }
 
 async fn write(tx: &mut Tx<'_>, endpoint: EndpointId, bucket: Bucket) -> Result<()> {

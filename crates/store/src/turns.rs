@@ -10,7 +10,7 @@ use crate::{
     outbox::{Kind, Wanted},
     recoveries,
     tx::Tx,
-    value::{Cells, params},
+    value::Cells,
 };
 
 /// An endpoint that deliveries wait for.

@@ -26,6 +26,7 @@ pub enum WebhookCommand {
         /// Do not sign
         #[arg(long)]
         no_secret: bool,
+        /// How fast it is sent what it is owed, and in which order.
         #[command(flatten)]
         pacing: PacingOptions,
     },
@@ -53,6 +54,7 @@ pub enum WebhookCommand {
         /// What it is for; an empty text for nothing
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
+        /// How fast it is sent what it is owed, and in which order.
         #[command(flatten)]
         pacing: PacingOptions,
     },
