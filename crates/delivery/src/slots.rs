@@ -232,11 +232,13 @@ impl Slots {
     }
 
     /// Whether at least half of the places are free that an endpoint may have now: a claim is a write, and should take
-    /// several at once.
+    /// several at once. Where others have all of them, it is remembered that it wants one.
     pub(crate) fn is_half_free(&self, wanted: &Wanted) -> bool {
-        let taken = self.0.look(wanted.endpoint);
+        let mut taken = self.0.look(wanted.endpoint);
         let held = taken.by_endpoint.get(&wanted.endpoint).map_or(0, |endpoint| endpoint.held);
-        let free = taken.room(wanted, self.0.limits).places();
+        let room = taken.room(wanted, self.0.limits);
+        taken.remember(wanted, room);
+        let free = room.places();
         free > 0 && free >= held
     }
 

@@ -140,6 +140,21 @@ fn an_organization_leaves_slots_to_the_others_and_its_endpoints_to_each_other() 
 }
 
 #[test]
+fn who_has_nothing_under_way_and_finds_no_slot_is_looked_after_when_one_is_free() {
+    let world = World::new(LIMITS);
+    let one = first(1, 1);
+    let mut others: Vec<_> = (2..200).flat_map(|endpoint| world.fill(&first(1, endpoint))).collect();
+    others.pop();
+    assert!(world.slots.is_scarcity_over(), "those that found none so far are looked after");
+    others.extend(world.slots.reserve(&first(1, 300)));
+    assert_eq!(others.len(), 128);
+    assert!(!world.slots.is_half_free(&one), "the others have all of the organization's");
+    assert!(!world.slots.is_scarcity_over());
+    others.pop();
+    assert!(world.slots.is_scarcity_over());
+}
+
+#[test]
 fn those_that_hang_share_a_quarter_of_the_slots_and_leave_the_rest_to_the_others() {
     let world = World::new(LIMITS);
     let mut held = Vec::new();
