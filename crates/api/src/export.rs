@@ -146,7 +146,7 @@ const APPOINTMENT: [&str; 19] = [
     "updated_at",
 ];
 
-const WEBHOOK: [&str; 10] = [
+const WEBHOOK: [&str; 15] = [
     "id",
     "url",
     "description",
@@ -155,6 +155,11 @@ const WEBHOOK: [&str; 10] = [
     "source_id",
     "rate",
     "ordering",
+    "filters",
+    "redact",
+    "format",
+    "header_names",
+    "sign_v1a",
     "created_at",
     "updated_at",
 ];

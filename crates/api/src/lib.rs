@@ -165,6 +165,8 @@ fn webhooks() -> OpenApiRouter<AppState> {
             v1::webhooks::delete_webhook
         ))
         .routes(routes!(v1::webhooks::rotate_webhook_secret))
+        .routes(routes!(v1::signing_key::get_signing_key))
+        .routes(routes!(v1::signing_key::rotate_signing_key))
         .routes(routes!(v1::recoveries::count_recoverable))
         .routes(routes!(v1::recoveries::recover_deliveries))
         .routes(routes!(v1::recoveries::get_recovery))

@@ -24,6 +24,12 @@ pub use shared::{Shared, SharedError};
 /// How long a window lasts.
 const WINDOW: Duration = Duration::from_secs(60);
 
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
 /// Above this many windows those that are over are swept out.
 const SWEEP_AT: usize = 10_000;
 
@@ -99,16 +105,16 @@ impl Standing {
     pub(crate) fn write(&self, headers: &mut HeaderMap, now: Time) {
         let seconds = self.seconds_left(now);
         let resets_at = self.resets_at.plus_micros(999_999).unix_seconds();
-        let mut put = |name: &'static str, value: String| {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
+        headers.insert(LIMIT, self.limit.into());
+        headers.insert(REMAINING, self.remaining.into());
+        headers.insert(RESET, resets_at.into());
+        let mut put = |name: HeaderName, value: String| {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
             }
         };
-        put("x-ratelimit-limit", self.limit.to_string());
-        put("x-ratelimit-remaining", self.remaining.to_string());
-        put("x-ratelimit-reset", resets_at.to_string());
-        put("ratelimit", format!("\"default\";r={};t={seconds}", self.remaining));
-        put("ratelimit-policy", format!("\"default\";q={};w={}", self.limit, WINDOW.as_secs()));
+        put(RATE_LIMIT, format!("\"default\";r={};t={seconds}", self.remaining));
+        put(POLICY, format!("\"default\";q={};w={}", self.limit, WINDOW.as_secs()));
         if !self.allowed {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }

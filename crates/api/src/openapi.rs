@@ -112,7 +112,9 @@ pub(crate) struct ErrorDetail {
     status: u16,
 }
 
-/// The body of a webhook.
+/// The body of a webhook. What an endpoint is not told is null in `data`, or masked. In the form `standard` it has `type`
+/// too; in the form `thin` `data` has ids only and `api_url` is where the rest is. Over 256 KiB the longest fields of
+/// `data` are null and named in `truncated_fields`, beside `api_url`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Webhook<T: ToSchema> {
     /// What happened.
@@ -364,8 +366,9 @@ fn webhooks() -> Value {
         header("webhook-timestamp", "Unix seconds of this attempt (Standard Webhooks)."),
         header(
             "webhook-signature",
-            "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body` (Standard Webhooks). \
-            Only where there is a secret."
+            "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body` (Standard Webhooks), where there is a secret; \
+            and `v1a,` and the base64 Ed25519 signature of the same, where the endpoint asks for it. Several are \
+            separated by a space."
         ),
     ]);
     let each = EventType::ALL.into_iter().map(|event| {

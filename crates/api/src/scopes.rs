@@ -24,9 +24,9 @@ fn needed(method: &Method, route: &str) -> Option<Scope> {
         ("contacts" | "leads" | "appointments" | "blocked-numbers", false) => Some(Scope::RecordsWrite),
         ("sources" | "messages" | "gaps", true) => Some(Scope::SourcesRead),
         ("sources", false) => Some(Scope::SourcesWrite),
-        ("webhooks" | "deliveries" | "recoveries", true) => Some(Scope::WebhooksRead),
+        ("webhooks" | "signing-key" | "deliveries" | "recoveries", true) => Some(Scope::WebhooksRead),
         // The only write on event types sends a sample to webhook endpoints.
-        ("webhooks" | "deliveries" | "event-types", false) => Some(Scope::WebhooksWrite),
+        ("webhooks" | "signing-key" | "deliveries" | "event-types", false) => Some(Scope::WebhooksWrite),
         _ => None,
     }
 }

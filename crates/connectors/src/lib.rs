@@ -20,6 +20,7 @@ mod question;
 mod read;
 mod retell;
 mod settings;
+mod setup;
 mod signature;
 mod synthflow;
 mod telnyx;
@@ -35,6 +36,7 @@ pub use crate::{
     preview::{Missed, Preview, PreviewChange, facts_json, preview},
     question::{Expects, Question, Reply},
     settings::answers_url,
+    setup::{OwnSecret, Setup},
 };
 
 /// The connector of a platform; `None` for what is written through our own API.
@@ -58,6 +60,9 @@ pub trait Connector: Send + Sync {
     /// The platform.
     fn platform(&self) -> Platform;
 
+    /// How a person connects it.
+    fn setup(&self) -> Setup;
+
     /// Whether the request comes from someone who knows one of the source's secrets.
     ///
     /// `settings` are the source's own (see [`Connector::check_settings`]). Where the platform signs a time, `now`
@@ -73,7 +78,7 @@ pub trait Connector: Send + Sync {
     /// What the platform proves itself with, where that is given out by the platform and has to be copied from there,
     /// in words that follow "signs with". `None` where the owner sets our secret in the platform.
     fn own_secret(&self) -> Option<&'static str> {
-        None
+        self.setup().secret.map(|secret| secret.what)
     }
 
     /// Whether the secret may stand at the end of the source's address, with these settings.

@@ -35,6 +35,7 @@ pub(crate) struct Assets {
     page: Asset,
     call: Asset,
     wait: Asset,
+    docs: Asset,
     icon: Asset,
 }
 
@@ -45,18 +46,21 @@ pub(crate) struct Paths {
     pub(crate) page: String,
     pub(crate) call: String,
     pub(crate) wait: String,
+    pub(crate) docs: String,
     pub(crate) icon: String,
 }
 
+const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 impl Assets {
     pub(crate) fn new() -> Self {
         Self {
-            style: Asset::new("app", "css", "text/css; charset=utf-8", include_str!("../assets/app.css")),
+            style: Asset::new("app", "css", STYLE, include_str!("../assets/app.css")),
             page: Asset::new("page", "js", SCRIPT, include_str!("../assets/page.js")),
             call: Asset::new("call", "js", SCRIPT, include_str!("../assets/call.js")),
             wait: Asset::new("wait", "js", SCRIPT, include_str!("../assets/wait.js")),
+            docs: Asset::new("docs", "css", STYLE, include_str!("../assets/docs.css")),
             icon: Asset::new("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
         }
     }
@@ -67,12 +71,13 @@ impl Assets {
             page: self.page.path(),
             call: self.call.path(),
             wait: self.wait.path(),
+            docs: self.docs.path(),
             icon: self.icon.path(),
         }
     }
 
     fn find(&self, name: &str) -> Option<&Asset> {
-        [&self.style, &self.page, &self.call, &self.wait, &self.icon]
+        [&self.style, &self.page, &self.call, &self.wait, &self.docs, &self.icon]
             .into_iter()
             .find(|asset| asset.name == name)
     }

@@ -1,7 +1,7 @@
 //! A webhook endpoint as people see it and fill it in, and what came of a test.
 
 use delivery::{Trial, Trials};
-use model::{EventFilter, EventType};
+use model::{EventFilter, EventType, Format, Redacted, TellingChange};
 use store::{Endpoint, EndpointState, Waiting};
 
 use crate::{call::Badge, extract::Form, fault::Fault, show};
@@ -12,6 +12,9 @@ pub(crate) struct Draft {
     pub(crate) url: String,
     pub(crate) description: String,
     pub(crate) events: Vec<String>,
+    /// What it is not told, and the form of what it is told.
+    pub(crate) redact: Vec<String>,
+    pub(crate) format: String,
     /// Whether it is sent a platform's own messages: then it is told no events.
     pub(crate) is_forward: bool,
 }
@@ -21,6 +24,7 @@ pub(crate) struct Checked {
     pub(crate) url: String,
     pub(crate) description: Option<String>,
     pub(crate) events: EventFilter,
+    pub(crate) telling: TellingChange,
 }
 
 impl Draft {
@@ -34,6 +38,8 @@ impl Draft {
             url: endpoint.url.clone(),
             description: endpoint.description.clone().unwrap_or_default(),
             events: words(&EventFilter::from_stored(&endpoint.events.join(" "))),
+            redact: endpoint.telling.redact.iter().map(|redacted| redacted.as_str().to_owned()).collect(),
+            format: endpoint.telling.format.as_str().to_owned(),
             is_forward: endpoint.source.is_some(),
         }
     }
@@ -43,6 +49,8 @@ impl Draft {
             url: fields.text("url").to_owned(),
             description: fields.text("description").to_owned(),
             events: fields.all("event").map(str::to_owned).collect(),
+            redact: fields.all("redact").map(str::to_owned).collect(),
+            format: fields.text("format").to_owned(),
             is_forward: false,
         }
     }
@@ -50,7 +58,39 @@ impl Draft {
     /// Looks whether it can be saved, as the API does.
     pub(crate) fn check(&self, trials: &Trials) -> Result<Checked, Fault> {
         let (url, description) = self.check_place(trials)?;
-        Ok(Checked { url, description, events: self.filter()? })
+        Ok(Checked { url, description, events: self.filter()?, telling: self.telling()? })
+    }
+
+    /// What it is told of an event, and in which form. The rest of that is for the API and the command line, and stays.
+    pub(crate) fn telling(&self) -> Result<TellingChange, Fault> {
+        let redact = self.redact.iter().map(|word| Redacted::parse(word)).collect::<Option<Vec<_>>>();
+        let redact = redact.ok_or(("redact", "Choose of what is listed.".to_owned()))?;
+        let format = match self.format.as_str() {
+            "" => Format::default(),
+            word => Format::parse(word).ok_or(("format", "Choose one of the forms.".to_owned()))?,
+        };
+        Ok(TellingChange { redact: Some(redact), format: Some(format), ..TellingChange::default() })
+    }
+
+    pub(crate) fn redactions(&self) -> Vec<Choice> {
+        let choice = |redacted: Redacted| {
+            let (word, about) = (redacted.as_str(), about_redacted(redacted));
+            Choice { word, about, is_chosen: self.redact.iter().any(|each| each == word) }
+        };
+        Redacted::ALL.into_iter().map(choice).collect()
+    }
+
+    pub(crate) fn formats(&self) -> Vec<Choice> {
+        let choice = |format: Format| {
+            let (word, about) = (format.as_str(), about_format(format));
+            Choice { word, about, is_chosen: self.format == word }
+        };
+        Format::ALL.into_iter().map(choice).collect()
+    }
+
+    /// Whether it is told in a way of its own.
+    pub(crate) fn is_shaped(&self) -> bool {
+        !self.redact.is_empty() || !["", Format::default().as_str()].contains(&self.format.as_str())
     }
 
     /// The address and the description, where they can be saved.
@@ -130,6 +170,24 @@ const fn about(event: EventType) -> &'static str {
         EventType::EndpointFailing => "Another integration fails again and again",
         EventType::EndpointDisabled => "Another integration is turned off, because it failed for days",
         EventType::EndpointRecovered => "Another integration is well again",
+    }
+}
+
+/// What is not told.
+const fn about_redacted(redacted: Redacted) -> &'static str {
+    match redacted {
+        Redacted::Transcript => "The transcript",
+        Redacted::Recording => "The address of the recording",
+        Redacted::Phone => "Phone numbers, but their last two digits",
+    }
+}
+
+/// What a form is good for.
+const fn about_format(format: Format) -> &'static str {
+    match format {
+        Format::InboundFlow => "The usual form",
+        Format::Standard => "The usual form, with the event’s name as `type` too",
+        Format::Thin => "Only ids and the address where the API has the rest",
     }
 }
 

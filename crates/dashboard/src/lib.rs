@@ -5,6 +5,7 @@
 
 mod assets;
 mod call;
+mod docs;
 mod endpoint;
 mod error;
 mod extract;
@@ -35,6 +36,7 @@ use tower_http::{compression::CompressionLayer, csrf::CsrfLayer};
 
 use crate::{assets::Assets, password::Hashing, throttle::Throttle};
 pub use crate::{
+    docs::Sources as DocsSources,
     error::ConfigError,
     pages::setup::looks_like_email as is_email,
     secrets::{SETUP_LINK_LIFETIME, Token},
@@ -54,6 +56,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdGen>,
     /// Where this server is reached from outside, where the operator says so.
     pub public_url: Option<String>,
+    /// What the documentation is made of.
+    pub docs: DocsSources,
 }
 
 /// What all pages share.
@@ -68,6 +72,7 @@ struct Shared {
     ids: Arc<dyn IdGen>,
     public_url: Option<String>,
     assets: Assets,
+    docs: docs::Docs,
     throttle: Throttle,
     hashing: Hashing,
 }
@@ -89,7 +94,7 @@ impl Shared {
 
 /// All pages as one service. Paths that are none of theirs are left to others.
 pub fn router(parts: Parts) -> Result<Router, ConfigError> {
-    let Parts { store, ingest, trials, clock, ids, public_url } = parts;
+    let Parts { store, ingest, trials, clock, ids, public_url, docs } = parts;
     let csrf = csrf(public_url.as_deref())?;
     let hashing = Hashing::new(ids.clone());
     let state = Dashboard(Arc::new(Shared {
@@ -100,6 +105,7 @@ pub fn router(parts: Parts) -> Result<Router, ConfigError> {
         ids,
         public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
         assets: Assets::new(),
+        docs: docs::Docs::new(docs),
         throttle: Throttle::default(),
         hashing,
     }));
@@ -110,6 +116,7 @@ pub fn router(parts: Parts) -> Result<Router, ConfigError> {
         .layer(csrf);
     let router = Router::new()
         .merge(settings())
+        .merge(docs::routes())
         .route("/assets/{name}", get(assets::get_asset))
         .route("/setup", get(pages::setup::show_setup).post(pages::setup::finish_setup))
         .route("/sign-in", get(pages::sign_in::show_sign_in).post(pages::sign_in::sign_in))

@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use model::{Clock, IdGen, Time, event::webhook_body};
+use model::{Clock, IdGen, OwnHeaders, Sending, Time};
 use store::{Attempt, NextStep, Store, outbox::Delivery};
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     guard::{AllowList, Target},
     network::{Network, Way},
     schedule::{Schedule, retry_after},
-    sign,
+    sign::{self, SigningKey},
 };
 
 /// When a delivery is tried again that failed by our own fault: it uses up no step of its schedule.
@@ -27,8 +27,12 @@ pub const USER_AGENT: &str = "InboundFlow-Webhook/1.0";
 pub struct Request {
     /// The headers, in the order in which they are sent.
     pub headers: Vec<(Cow<'static, str>, String)>,
-    /// The body, the same bytes at every try.
+    /// The endpoint's own, which are sent after those. Their values may be secrets.
+    pub own: OwnHeaders,
+    /// The body: the same bytes at every try, as long as the endpoint is told in the same way.
     pub body: Bytes,
+    /// How the body was made of the event ([`model::Shape`], as JSON), where it is not just the event.
+    pub shape: Option<String>,
 }
 
 impl Request {
@@ -36,9 +40,17 @@ impl Request {
     ///
     /// While a new secret replaces an old one, `webhook-signature` lists both, and `X-InboundFlow-Signature`, which
     /// holds one, stays on the old: a receiver that knows only the fixed header must not break in the overlap.
-    pub fn of(delivery: &Delivery, now: Time) -> Self {
+    ///
+    /// The body is made here, of the whole event and by how the endpoint is told now. So what is left out of it stays in
+    /// the event for the others and for the log; who has something left out has that at once, in what waits too; and what
+    /// a try has sent can be made again from the event and the try's `shape`, without a copy for each delivery. `api` is
+    /// where the API is reached from outside.
+    pub fn of(delivery: &Delivery, keys: &[SigningKey], api: &str, now: Time) -> Self {
         let id = delivery.id.to_string();
-        let body = webhook_body(&delivery.event, delivery.at, delivery.org, delivery.id, &delivery.data);
+        let Delivery { event, at, org, id: delivery_id, data, .. } = delivery;
+        let shape = delivery.endpoint.telling.shape(api);
+        let shaped = shape.body(&Sending { event, at: *at, org: *org, delivery: *delivery_id, data });
+        let (body, shape) = (shaped.body, (!shaped.is_plain).then(|| shape.to_stored()));
         let seconds = now.unix_seconds();
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
@@ -56,12 +68,17 @@ impl Request {
         headers.push(("webhook-id", id.clone()));
         headers.push(("webhook-timestamp", seconds.to_string()));
         let secrets: Vec<&str> = [endpoint.secret.as_deref(), previous].into_iter().flatten().collect();
-        if !secrets.is_empty() {
-            let signatures = sign::standard_signatures(&secrets, &id, seconds, body.as_bytes());
+        if let Some(signatures) = sign::all_signatures(&secrets, keys, &id, seconds, body.as_bytes()) {
             headers.push(("webhook-signature", signatures));
         }
         let headers = headers.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
-        Self { headers, body: body.into() }
+        Self { headers, own: endpoint.telling.headers.clone(), body: body.into(), shape }
+    }
+
+    /// The headers as they are shown and kept: the values of the endpoint's own are masked.
+    pub fn shown_headers(&self) -> Vec<(Cow<'static, str>, String)> {
+        let own = self.own.masked().map(|(name, value)| (Cow::Owned(name.to_owned()), value));
+        self.headers.iter().cloned().chain(own).collect()
     }
 
     pub(crate) fn header_map(&self) -> HeaderMap {
@@ -73,6 +90,14 @@ impl Request {
                 Cow::Owned(name) => HeaderName::from_bytes(name.as_bytes()),
             };
             if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+                map.append(name, value);
+            }
+        }
+        for (name, value) in self.own.iter() {
+            if let (Ok(name), Ok(mut value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            {
+                value.set_sensitive(true);
                 map.append(name, value);
             }
         }
@@ -102,7 +127,8 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
         started_at,
         duration_ms: 0,
         address: None,
-        request_headers: headers_json(found.as_ref().map_or(&[], |request| &request.headers)),
+        request_headers: headers_json(&found.as_ref().map_or_else(|_| Vec::new(), Request::shown_headers)),
+        shape: found.as_ref().ok().and_then(|request| request.shape.clone()),
         status: None,
         response_headers: None,
         response_body: None,
@@ -117,8 +143,9 @@ pub(crate) async fn attempt(delivery: &Delivery, means: &Means<'_>) -> (Attempt,
             return (record, NextStep::CalledOff);
         }
         Err(Unsent::Unread(error)) => {
-            tracing::error!(%error, delivery = %delivery.id, "the message of delivery {} can't be read", delivery.id);
-            record.error = Some("the message could not be read from the database".into());
+            tracing::error!(%error, delivery = %delivery.id, "what delivery {} sends can't be read", delivery.id);
+            record.error =
+                Some("the message, or the key that signs it, could not be read from the database".into());
             record.is_our_fault = true;
             return (record, NextStep::RetryAt(means.clock.now() + AGAIN));
         }
@@ -160,9 +187,13 @@ enum Unsent {
 
 /// What a delivery sends: its event, or the message that is sent on.
 async fn request(delivery: &Delivery, store: &Store, now: Time) -> Result<Request, Unsent> {
-    let Some(message) = delivery.message else { return Ok(Request::of(delivery, now)) };
-    match store.org(delivery.org).original_message(message).await {
-        Ok(Some(original)) => Ok(forward::request(delivery, original, now)),
+    let records = store.org(delivery.org);
+    let keys = sign::keys_for(&delivery.endpoint.telling, &records, now).await.map_err(Unsent::Unread)?;
+    let Some(message) = delivery.message else {
+        return Ok(Request::of(delivery, &keys, store.api_url(), now));
+    };
+    match records.original_message(message).await {
+        Ok(Some(original)) => Ok(forward::request(delivery, original, &keys, now)),
         Ok(None) => Err(Unsent::Forgotten),
         Err(error) => Err(Unsent::Unread(error)),
     }

@@ -3,30 +3,14 @@
 
 use std::borrow::Cow;
 
+pub use model::NOT_PASSED_ON;
 use model::Time;
 use store::{Original, outbox::Delivery, via_mark};
 
 use crate::{
     attempt::{Request, USER_AGENT},
-    sign,
+    sign::{self, SigningKey},
 };
-
-/// Headers that are about one connection, or that the client writes itself (RFC 9110 section 7.6.1).
-pub const NOT_PASSED_ON: [&str; 12] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "host",
-    "content-length",
-    "expect",
-    // Whoever compresses its answer for us would have it unpacked by nobody.
-    "accept-encoding",
-];
 
 /// Headers that whatever stands before us wrote, not the platform. They would tell the receiver's own proxy lies, and
 /// Cloudflare refuses requests that bring its.
@@ -41,15 +25,18 @@ const PREFIXES: [&str; 3] = ["x-forwarded-", "cf-", "x-inboundflow-"];
 const STANDARD_PREFIX: &str = "webhook-";
 
 /// The request of a delivery that sends a message on, at a time.
-pub(crate) fn request(delivery: &Delivery, original: Original, now: Time) -> Request {
+pub(crate) fn request(delivery: &Delivery, original: Original, keys: &[SigningKey], now: Time) -> Request {
     let Original { headers: theirs, body } = original;
-    let ours = ours(delivery, &theirs, &body, now);
+    let own = delivery.endpoint.telling.headers.clone();
+    let ours = ours(delivery, &theirs, &body, keys, now);
     let listed = listed_by_connection(&theirs);
-    let theirs = theirs.into_iter().filter(|(name, _)| is_passed_on(name) && !listed.contains(name));
+    // What the endpoint's owner says of a header stands in the platform's place.
+    let is_passed_on = |name: &String| is_passed_on(name) && !listed.contains(name) && !own.has(name);
+    let theirs = theirs.into_iter().filter(|(name, _)| is_passed_on(name));
     let headers = theirs
         .map(|(name, value)| (Cow::Owned(name), value))
         .chain(ours.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)));
-    Request { headers: headers.collect(), body: body.into() }
+    Request { headers: headers.collect(), own, body: body.into(), shape: None }
 }
 
 fn is_passed_on(name: &str) -> bool {
@@ -67,11 +54,13 @@ fn listed_by_connection(theirs: &[(String, String)]) -> Vec<String> {
 /// Our headers about the delivery.
 ///
 /// A platform that follows Standard Webhooks keeps its own `webhook-` headers, which its signature is over; then
-/// the delivery's id and time are in our own headers alone. We sign only where the endpoint has a secret.
+/// the delivery's id and time are in our own headers alone. We sign only where the endpoint has a secret, or asks for the
+/// organization's key.
 fn ours(
     delivery: &Delivery,
     theirs: &[(String, String)],
     body: &[u8],
+    keys: &[SigningKey],
     now: Time,
 ) -> Vec<(&'static str, String)> {
     let (id, seconds) = (delivery.id.to_string(), now.unix_seconds());
@@ -95,8 +84,8 @@ fn ours(
         ours.push(("webhook-id", id.clone()));
         ours.push(("webhook-timestamp", seconds.to_string()));
         let secrets: Vec<&str> = [endpoint.secret.as_deref(), previous].into_iter().flatten().collect();
-        if !secrets.is_empty() {
-            ours.push(("webhook-signature", sign::standard_signatures(&secrets, &id, seconds, body)));
+        if let Some(signatures) = sign::all_signatures(&secrets, keys, &id, seconds, body) {
+            ours.push(("webhook-signature", signatures));
         }
     }
     ours

@@ -1,10 +1,14 @@
 //! How a webhook proves that it is ours: the fixed `X-InboundFlow-Signature` and the `v1` signatures of Standard
-//! Webhooks 1.0.0, both HMAC-SHA256.
+//! Webhooks 1.0.0, both HMAC-SHA256, and its `v1a` signatures, which need no secret to be checked.
+
+mod asymmetric;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use model::IdGen;
 use sha2::Sha256;
+
+pub use asymmetric::{SigningKey, check_public_key, keys_for};
 
 /// What a secret of ours begins with; base64 follows.
 const SECRET_PREFIX: &str = "whsec_";
@@ -31,15 +35,22 @@ pub(crate) fn hex_hmac(key: &[u8], body: &[u8]) -> String {
     format!("sha256={}", hex::encode(hmac_sha256(key, &[body])))
 }
 
-/// The `v1` signatures for `webhook-signature`, one per secret in the given order, joined by exactly one space:
-/// a reference library fails on two.
+/// Every signature for `webhook-signature`: a `v1` for each secret, then a `v1a` for each key, in the given order, joined
+/// by exactly one space: a reference library fails on two. `None` where nothing signs.
 ///
 /// The signed content is `{id}.{unix_seconds}.{body}`.
 /// Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
-pub fn standard_signatures(secrets: &[&str], id: &str, unix_seconds: i64, body: &[u8]) -> String {
-    let signatures: Vec<String> =
-        secrets.iter().map(|secret| standard_signature(secret, id, unix_seconds, body)).collect();
-    signatures.join(" ")
+pub(crate) fn all_signatures(
+    secrets: &[&str],
+    keys: &[SigningKey],
+    id: &str,
+    unix_seconds: i64,
+    body: &[u8],
+) -> Option<String> {
+    let by_secrets = secrets.iter().map(|secret| standard_signature(secret, id, unix_seconds, body));
+    let by_keys = keys.iter().map(|key| key.signature(id, unix_seconds, body));
+    let signatures: Vec<String> = by_secrets.chain(by_keys).collect();
+    (!signatures.is_empty()).then(|| signatures.join(" "))
 }
 
 /// One `v1` signature: `v1,` and the base64 of the HMAC-SHA256.
@@ -129,8 +140,10 @@ mod tests {
 
         let now = jiff::Timestamp::now().as_second();
         let body = r#"{"summary":"Grüße, 你好"}"#.as_bytes();
-        let both = standard_signatures(&[&new, &old], "a-delivery", now, body);
-        let one = standard_signatures(&[&old], "a-delivery", now, body);
+        let all = |secrets: &[&str], keys| {
+            all_signatures(secrets, keys, "a-delivery", now, body).expect("a signature")
+        };
+        let (both, one) = (all(&[&new, &old], &[]), all(&[&old], &[SigningKey::of(&[7; 32])]));
         assert!(accepts(&old, &one, now, body) && !accepts(&new, &one, now, body));
         assert!(accepts(&old, &both, now, body) && accepts(&new, &both, now, body));
         assert!(!accepts(&old, &both, now, b"{}"));

@@ -3,9 +3,11 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use model::{Clock, DeliveryId, EndpointId, EventId, EventType, IdGen, Ordering, OrgId, Time, sample};
+use model::{
+    Clock, DeliveryId, EndpointId, EventId, EventType, IdGen, Ordering, OrgId, Telling, Time, sample,
+};
 use store::{
-    Endpoint,
+    Endpoint, Store,
     outbox::{Delivery, Destination},
 };
 
@@ -13,6 +15,7 @@ use crate::{
     attempt::{Request, error_words},
     client::Client,
     guard::{AllowList, Target, TargetError},
+    sign::{self, SigningKey},
 };
 
 /// Sends trials.
@@ -34,17 +37,33 @@ pub struct Recipient {
     pub secret: Option<String>,
     /// The secret before it and until when that signs, where it is being rotated.
     pub previous_secret: Option<(String, Time)>,
+    /// What is told beyond which events, and how.
+    pub telling: Telling,
+    /// The organization's keys, where they sign too.
+    pub keys: Vec<SigningKey>,
+    /// Where the API is reached from outside.
+    pub api: String,
 }
 
 impl Recipient {
+    /// An address that is no endpoint yet.
+    pub async fn new(
+        (store, org): (&Store, OrgId),
+        url: String,
+        secret: Option<String>,
+        (telling, now): (Telling, Time),
+    ) -> store::Result<Self> {
+        let keys = sign::keys_for(&telling, &store.org(org), now).await?;
+        let api = store.api_url().to_owned();
+        Ok(Self { org, url, secret, previous_secret: None, telling, keys, api })
+    }
+
     /// As an endpoint is told.
-    pub fn of(endpoint: Endpoint, org: OrgId) -> Self {
-        Self {
-            org,
-            url: endpoint.url,
-            secret: endpoint.secret,
-            previous_secret: endpoint.previous_secret.zip(endpoint.previous_secret_until),
-        }
+    pub async fn of(endpoint: Endpoint, (store, org): (&Store, OrgId), now: Time) -> store::Result<Self> {
+        let previous_secret = endpoint.previous_secret.zip(endpoint.previous_secret_until);
+        let telling = (endpoint.telling, now);
+        let to = Self::new((store, org), endpoint.url, endpoint.secret, telling).await?;
+        Ok(Self { previous_secret, ..to })
     }
 }
 
@@ -58,9 +77,15 @@ pub struct NewTrial {
 
 impl NewTrial {
     /// As an endpoint is told: of this event, or else of the first that it asks for.
-    pub fn to(endpoint: Endpoint, org: OrgId, event: Option<EventType>) -> Self {
+    pub async fn to(
+        endpoint: Endpoint,
+        whose: (&Store, OrgId),
+        event: Option<EventType>,
+        now: Time,
+    ) -> store::Result<Self> {
         let first = endpoint.events.first().and_then(|name| EventType::parse(name));
-        Self { to: Recipient::of(endpoint, org), event: event.or(first).unwrap_or(EventType::CallCompleted) }
+        let event = event.or(first).unwrap_or(EventType::CallCompleted);
+        Ok(Self { to: Recipient::of(endpoint, whose, now).await?, event })
     }
 }
 
@@ -78,7 +103,7 @@ pub struct Happened {
 
 /// A trial as it was sent and answered.
 pub struct Trial {
-    /// The headers that were sent, in their order.
+    /// The headers that were sent, in their order; the values of the endpoint's own are masked.
     pub request_headers: Vec<(Cow<'static, str>, String)>,
     /// The body that was sent.
     pub request_body: String,
@@ -109,13 +134,17 @@ impl Trials {
         Target::parse(url, &self.allow).map(|_| ())
     }
 
-    /// Sends a sample and waits for the answer, as long as webhooks do.
+    /// Sends a sample and waits for the answer, as long as webhooks do. It says what the recipient's filter lets pass.
     pub async fn send(&self, new: NewTrial) -> Result<Trial, TargetError> {
+        let mut data = sample::data(new.event);
+        if let Some(filter) = &new.to.telling.calls {
+            filter.fit(new.event, &mut data);
+        }
         let happened = Happened {
             id: self.ids.id(),
             event: new.event.as_str().to_owned(),
             at: self.clock.now(),
-            data: sample::data(new.event).to_string(),
+            data: data.to_string(),
         };
         self.tell(new.to, happened).await
     }
@@ -124,11 +153,12 @@ impl Trials {
     pub async fn tell(&self, to: Recipient, happened: Happened) -> Result<Trial, TargetError> {
         let target = Target::parse(&to.url, &self.allow)?;
         let started_at = self.clock.now();
-        let request = Request::of(&delivery(to, happened), started_at);
+        let (keys, api) = (to.keys.clone(), to.api.clone());
+        let request = Request::of(&delivery(to, happened), &keys, &api, started_at);
         let (headers, body) = (request.header_map(), request.body.clone());
         let outcome = self.client.post(&target, headers, body).await;
         Ok(Trial {
-            request_headers: request.headers,
+            request_headers: request.shown_headers(),
             request_body: String::from_utf8_lossy(&request.body).into_owned(),
             started_at,
             duration_ms: i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX),
@@ -152,6 +182,7 @@ fn delivery(to: Recipient, happened: Happened) -> Delivery {
         previous_secret,
         previous_secret_until,
         source: None,
+        telling: to.telling,
     };
     Delivery {
         id: DeliveryId::new(happened.id.uuid()),

@@ -1,7 +1,7 @@
 //! Whether a webhook's signatures are right and, where one is not, which part is wrong: for people who build a receiver.
 //! A receiver itself needs none of this, and compares in constant time.
 
-use crate::sign::{hex_hmac, standard_hmac, standard_key};
+use crate::sign::{check_public_key, hex_hmac, standard_hmac, standard_key};
 
 /// A webhook as it was received.
 pub struct Received<'a> {
@@ -27,6 +27,9 @@ const FIXED: &str = "X-InboundFlow-Signature";
 
 /// The header of Standard Webhooks.
 const STANDARD: &str = "webhook-signature";
+
+/// Its signatures by the organization's Ed25519 key.
+const BY_KEY: &str = "webhook-signature (v1a)";
 
 /// Why a signature is not right.
 enum Fault {
@@ -65,6 +68,24 @@ impl Received<'_> {
         let fixed = fixed.map(|result| finding(FIXED, result, of_fixed));
         let standard = standard.map(|result| finding(STANDARD, result, of_standard));
         fixed.into_iter().chain(standard).collect()
+    }
+
+    /// Looks at the signatures that can be checked with a public key, `whpk_…`. `None` where the webhook has no header
+    /// that would hold one.
+    pub fn check_public_key(&self, public_key: &str) -> Option<Finding> {
+        let given = self.header(STANDARD)?;
+        let checked = || {
+            let id = self.header("webhook-id").ok_or("`webhook-id` is missing")?;
+            let time = self.header("webhook-timestamp").ok_or("`webhook-timestamp` is missing")?;
+            let seconds = time.parse().map_err(|_| "`webhook-timestamp` is no number of Unix seconds")?;
+            match check_public_key(public_key, given, id, seconds, self.body)? {
+                true => Ok(()),
+                false => {
+                    Err("the key, the body, `webhook-id` or `webhook-timestamp` is not what it was made with")
+                }
+            }
+        };
+        Some(Finding { header: BY_KEY, wrong: checked().err().map(str::to_owned) })
     }
 
     /// The time that the webhook says it was signed at, in Unix seconds.
@@ -290,5 +311,24 @@ mod tests {
         let word = "`webhook-timestamp` is no number of Unix seconds";
         assert_eq!(wrong(&with("webhook-timestamp", "now")), word);
         assert_eq!(wrong(&with(STANDARD, "v1a,abc")), "none of its signatures begins with `v1,`");
+    }
+
+    #[test]
+    fn a_public_key_says_of_its_own_signatures_whether_they_are_right() {
+        let key = crate::sign::SigningKey::of(&[7; 32]);
+        let signature = key.signature("one", 1_771_966_800, BODY.as_bytes());
+        let both = with(STANDARD, &format!("v1,AAAA {signature}"));
+        let said = |headers: &[(String, String)], public_key: &str, body: &str| {
+            let received = Received { secret: "", headers, body: body.as_bytes() };
+            received.check_public_key(public_key).map(|finding| finding.wrong.unwrap_or_default())
+        };
+        let public_key = key.public_key();
+        assert_eq!(said(&both, &public_key, BODY).as_deref(), Some(""));
+        let other = "the key, the body, `webhook-id` or `webhook-timestamp` is not what it was made with";
+        assert_eq!(said(&both, &public_key, "{}").as_deref(), Some(other));
+        let none = "none of its signatures is one of `v1a,`";
+        assert_eq!(said(&headers(), &public_key, BODY).as_deref(), Some(none));
+        assert_eq!(said(&without(STANDARD), &public_key, BODY), None);
+        assert!(said(&both, SECRET, BODY).is_some_and(|words| words.contains("whpk_")));
     }
 }

@@ -3,25 +3,21 @@
 //! An appointment is found by the booking's id alone, in what the assistant asked for or what the calendar answered,
 //! and only where that leads to one. Each use of a tool changes an appointment once: that it did is noted with the call,
 //! so neither repetitions nor the order of a call's messages change anything more, nor undo what others wrote since.
+//!
+//! Nor does the order of calls: the word of the call that began last counts, on when it takes place and on whether it does.
+//! Where the booking's own call is not here yet, the change is awaited, and carried out when it comes.
 
 use model::{Appointment, AppointmentId, AppointmentStatus, CallState, Message, Time, Tool};
 use serde_json::{Map, Value};
-use store::{NewEvent, OrgSettings, Situation};
+use store::{ChangedNow, NewEvent, OrgSettings, Situation, ToolChange};
 
 use crate::{
     booking::{self, find, flag, normalized, says_no, text, word},
     booking_time,
 };
 
-/// What a tool does to an appointment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Moves,
-    CallsOff,
-}
-
 /// What a tool does to an appointment, by its name; `None` for all others.
-pub(crate) fn kind(name: &str) -> Option<Kind> {
+pub(crate) fn kind(name: &str) -> Option<ToolChange> {
     let name = normalized(name);
     let about = ["appointment", "booking", "event", "meeting", "reservation", "calendar", "calendly"];
     let not = ["check", "list", "find", "lookup", "avail", "policy", "fee", "search", "get", "confirm"];
@@ -30,8 +26,8 @@ pub(crate) fn kind(name: &str) -> Option<Kind> {
     }
     // One that may do either says by its name neither.
     match (name.contains("reschedul"), name.contains("cancel")) {
-        (true, false) => Some(Kind::Moves),
-        (false, true) => Some(Kind::CallsOff),
+        (true, false) => Some(ToolChange::Rescheduled),
+        (false, true) => Some(ToolChange::Cancelled),
         _ => None,
     }
 }
@@ -46,7 +42,7 @@ pub fn changed_bookings(call: &CallState) -> Vec<String> {
 }
 
 /// The uses of such tools in a conversation, in their order, each with what it is known by.
-fn uses(messages: &[Message]) -> impl Iterator<Item = (String, &Tool, Kind)> {
+fn uses(messages: &[Message]) -> impl Iterator<Item = (String, &Tool, ToolChange)> {
     let uses = booking::uses_of(messages, |name| kind(name).is_some());
     uses.filter_map(|(key, tool)| Some((key, tool, kind(&tool.name)?)))
 }
@@ -56,8 +52,10 @@ fn uses(messages: &[Message]) -> impl Iterator<Item = (String, &Tool, Kind)> {
 pub(crate) struct Changed {
     /// The appointments that are not what they were.
     pub(crate) appointments: Vec<Appointment>,
-    /// The uses of tools that changed one, and which.
-    pub(crate) uses: Vec<(String, AppointmentId)>,
+    /// The uses of tools that changed one.
+    pub(crate) uses: Vec<ChangedNow>,
+    /// The ids of bookings that are not here.
+    pub(crate) awaited: Vec<String>,
 }
 
 /// Carries out what a call's tools changed and is not noted yet. `made` are the call's own appointments as they are to
@@ -65,31 +63,35 @@ pub(crate) struct Changed {
 pub(crate) fn carry_out(situation: &Situation<'_>, made: &[&Appointment]) -> Changed {
     let mut changed = Changed::default();
     let messages = situation.call.facts.messages.as_deref().unwrap_or(&[]);
-    for (key, tool, kind) in uses(messages) {
+    for (tool_call, tool, change) in uses(messages) {
         let said = Said::of(tool);
-        if situation.changes.made.contains(&key) || !said.worked(kind) {
+        if situation.changes.made.contains(&tool_call) || !said.worked(change) {
             continue;
         }
-        let Some(target) = meant(situation, &said.ids(), made, &changed.appointments) else { continue };
-        let after = match kind {
-            Kind::Moves => said.moved(target, &situation.org),
-            Kind::CallsOff => Appointment { status: AppointmentStatus::Cancelled, ..target.clone() },
-        };
-        changed.uses.push((key, after.id));
+        let ids = said.ids();
+        let mut meant = meant(situation, &ids, made, &changed.appointments);
+        if meant.is_empty() {
+            changed.awaited.extend(ids);
+            continue;
+        }
+        meant.retain(|one| may_change(situation, one, change, &changed.uses));
+        let [before] = meant[..] else { continue };
+        let Some(after) = said.change(before, change, situation) else { continue };
+        changed.uses.push(ChangedNow { tool_call, appointment: after.id, change });
         changed.appointments.retain(|known| known.id != after.id);
         changed.appointments.push(after);
     }
     changed
 }
 
-/// The only appointment with one of these ids that is still to take place, as it stands after the changes so far. Not
-/// one that a later call changed: this one's word came late.
+/// The appointments with one of these ids, as they stand after the changes so far. Not one that a later call booked:
+/// what was changed before that was another.
 fn meant<'a>(
     situation: &'a Situation<'_>,
     ids: &[String],
     made: &[&'a Appointment],
     changed: &'a [Appointment],
-) -> Option<&'a Appointment> {
+) -> Vec<&'a Appointment> {
     let known = situation.appointments.iter().map(|(_, known)| known);
     let mut seen: Vec<&Appointment> = Vec::new();
     for one in changed.iter().chain(made.iter().copied()).chain(known).chain(&situation.changes.targets) {
@@ -97,23 +99,44 @@ fn meant<'a>(
             seen.push(one);
         }
     }
-    seen.retain(|one| {
-        use AppointmentStatus::{Booked, Rescheduled};
-        matches!(one.status, Booked | Rescheduled)
-            && one.external_id.as_ref().is_some_and(|id| ids.contains(id))
-    });
     let began = situation.call.facts.started_at;
-    let is_late = |one: &Appointment| {
+    let is_later = |one: &Appointment| {
         situation
             .changes
-            .changed
+            .booked
             .iter()
-            .any(|(id, since)| *id == one.id && began.is_some_and(|began| began < *since))
+            .any(|(id, at)| *id == one.id && began.is_some_and(|began| began < *at))
     };
-    match seen[..] {
-        [one] if !is_late(one) => Some(one),
-        _ => None,
+    seen.retain(|one| one.external_id.as_ref().is_some_and(|id| ids.contains(id)) && !is_later(one));
+    seen
+}
+
+/// Whether a tool may do this to an appointment: to one that is still to take place, and that a tool called off may be
+/// moved to another time. What a person says of it stays.
+fn may_change(
+    situation: &Situation<'_>,
+    one: &Appointment,
+    change: ToolChange,
+    so_far: &[ChangedNow],
+) -> bool {
+    use AppointmentStatus::{Booked, Cancelled, Rescheduled};
+    let before = situation.changes.changed.iter().map(|before| (before.appointment, before.change));
+    let now = so_far.iter().map(|now| (now.appointment, now.change));
+    let was_called_off = || before.chain(now).any(|it| it == (one.id, ToolChange::Cancelled));
+    match one.status {
+        Booked | Rescheduled => true,
+        Cancelled => change == ToolChange::Rescheduled && was_called_off(),
+        _ => false,
     }
+}
+
+/// What tools of later calls did to an appointment: this one's word comes late.
+fn later_changes(situation: &Situation<'_>, id: AppointmentId) -> impl Iterator<Item = ToolChange> {
+    let (call, began) = (situation.call.id, situation.call.facts.started_at);
+    let others = situation.changes.changed.iter().filter(move |it| it.appointment == id && it.call != call);
+    others
+        .filter(move |it| it.began_at.zip(began).is_some_and(|(theirs, ours)| theirs > ours))
+        .map(|it| it.change)
 }
 
 /// What is told, to who asks for more than the documented events, of appointments that this call has only just booked.
@@ -152,7 +175,7 @@ impl<'a> Said<'a> {
     }
 
     /// Whether the answer says that it worked: a no in it wins over a yes of the platform.
-    fn worked(&self, kind: Kind) -> bool {
+    fn worked(&self, kind: ToolChange) -> bool {
         let said = self.tool.result.as_ref().and_then(Value::as_str).unwrap_or_default();
         let texts = || self.answered.iter().flat_map(|object| object.values()).filter_map(Value::as_str);
         let is_refused =
@@ -165,6 +188,28 @@ impl<'a> Said<'a> {
         }
         let says_yes = self.answered.iter().any(|object| done(object, kind) == Some(true));
         self.tool.ok == Some(true) || says_yes || is_told_done(said, kind)
+    }
+
+    /// An appointment as it is once it is changed; `None` where later calls have said all that counts.
+    fn change(
+        &self,
+        before: &Appointment,
+        change: ToolChange,
+        situation: &Situation<'_>,
+    ) -> Option<Appointment> {
+        let later: Vec<ToolChange> = later_changes(situation, before.id).collect();
+        match change {
+            _ if later.contains(&ToolChange::Rescheduled) => None,
+            ToolChange::Rescheduled if later.is_empty() => Some(self.moved(before, &situation.org)),
+            // It was called off since, and stays so.
+            ToolChange::Rescheduled => {
+                Some(Appointment { status: before.status, ..self.moved(before, &situation.org) })
+            }
+            ToolChange::Cancelled if later.is_empty() => {
+                Some(Appointment { status: AppointmentStatus::Cancelled, ..before.clone() })
+            }
+            ToolChange::Cancelled => None,
+        }
     }
 
     /// An appointment as it is once it is moved. Where it is moved to is unknown rather than what it was, if that cannot
@@ -218,7 +263,7 @@ fn within(object: &Map<String, Value>) -> Vec<&Map<String, Value>> {
 
 /// An explicit yes or no to the change in an answer. That a booking is confirmed says that it was moved, and never that
 /// it was called off.
-fn done(object: &Map<String, Value>, kind: Kind) -> Option<bool> {
+fn done(object: &Map<String, Value>, kind: ToolChange) -> Option<bool> {
     object.iter().find_map(|(key, value)| {
         let key = normalized(key);
         match (key.as_str(), value) {
@@ -235,22 +280,22 @@ fn done(object: &Map<String, Value>, kind: Kind) -> Option<bool> {
     })
 }
 
-fn is_done(word: &str, kind: Kind) -> bool {
+fn is_done(word: &str, kind: ToolChange) -> bool {
     let words: &[&str] = match kind {
-        Kind::Moves => {
+        ToolChange::Rescheduled => {
             &["rescheduled", "moved", "updated", "booked", "confirmed", "accepted", "scheduled", "created"]
         }
-        Kind::CallsOff => &["cancelled", "canceled", "deleted"],
+        ToolChange::Cancelled => &["cancelled", "canceled", "deleted"],
     };
     words.contains(&word)
 }
 
 /// Whether a sentence says that it is done.
-fn is_told_done(text: &str, kind: Kind) -> bool {
+fn is_told_done(text: &str, kind: ToolChange) -> bool {
     let text = text.to_lowercase();
     let words: &[&str] = match kind {
-        Kind::Moves => &["rescheduled", "moved"],
-        Kind::CallsOff => &["cancelled", "canceled"],
+        ToolChange::Rescheduled => &["rescheduled", "moved"],
+        ToolChange::Cancelled => &["cancelled", "canceled"],
     };
     let doubts = ["not ", "n't ", "never", "will be", "to be", "can be", "?", "if "];
     words.iter().any(|word| text.contains(word)) && !doubts.iter().any(|doubt| text.contains(doubt))
@@ -265,12 +310,12 @@ mod tests {
     #[test]
     fn tools_that_change_appointments_are_known_by_name() {
         for name in ["reschedule_appointment", "rescheduleBooking", "calendly_reschedule_event"] {
-            assert_eq!(kind(name), Some(Kind::Moves), "{name}");
+            assert_eq!(kind(name), Some(ToolChange::Rescheduled), "{name}");
         }
         for name in
             ["cancel_appointment", "cancelBooking", "google.calendar.event.cancel", "calendly_cancel_event"]
         {
-            assert_eq!(kind(name), Some(Kind::CallsOff), "{name}");
+            assert_eq!(kind(name), Some(ToolChange::Cancelled), "{name}");
         }
         for name in [
             "book_appointment",
@@ -310,7 +355,7 @@ mod tests {
             let tool = tool(result.clone(), ok);
             let said = Said::of(&tool);
             assert_eq!(
-                (said.worked(Kind::Moves), said.worked(Kind::CallsOff)),
+                (said.worked(ToolChange::Rescheduled), said.worked(ToolChange::Cancelled)),
                 (moved, called_off),
                 "{result}"
             );

@@ -1,12 +1,12 @@
 //! What follows from a call as it stands: its contact, a lead, appointments, and the events that tell of them.
 
 use model::{
-    Appointment, AppointmentStatus, CallRecording, CallStatus, Completion, Contact, Lead, LeadStatus,
+    Appointment, AppointmentStatus, CallRecording, CallStatus, Completion, Contact, Fired, Lead, LeadStatus,
     Message, Platform, Stamp, Transfer,
     event::{AppointmentBooked, CallCompleted, CallTransferred, EventType, LeadCreated},
 };
 use serde::Serialize;
-use store::{Decision, EventData, NewEvent, Situation};
+use store::{Decision, EventData, NewEvent, Situation, Telling};
 
 use crate::{
     booking::{self, Verdict},
@@ -19,6 +19,24 @@ const UNSTAMPED: Stamp = Stamp::from_micros(0);
 
 /// Decides what follows from a call. Deciding twice changes nothing more: what has been told is noted in the call.
 pub fn decide(situation: Situation<'_>) -> Decision {
+    match situation.telling {
+        Telling::Owed => decide_and_tell(situation),
+        Telling::Quiet => decide_quietly(situation),
+    }
+}
+
+/// Makes all that follows from a call and tells nobody, now or later.
+fn decide_quietly(mut situation: Situation<'_>) -> Decision {
+    if situation.call.facts.status == Some(CallStatus::Completed) {
+        situation.call.fired.completed_at.get_or_insert(Fired::NEVER_TOLD);
+    }
+    let mut decision = decide_and_tell(situation);
+    decision.call.fired.completion_due_at = None;
+    decision.events.clear();
+    decision
+}
+
+fn decide_and_tell(situation: Situation<'_>) -> Decision {
     let before = Before::of(&situation);
     let mut decision = follow(situation);
     if let Some(before) = before {
@@ -69,6 +87,7 @@ fn follow(mut situation: Situation<'_>) -> Decision {
         lead: lead.map(Change::record),
         appointments: appointments.into_iter().map(|(tool, appointment, _)| (tool, appointment)).collect(),
         changes: changed.uses,
+        awaited: changed.awaited,
         events,
     }
 }

@@ -8,12 +8,12 @@ use connectors::{
     history::{Kept, Listed, Standing},
 };
 use http::HeaderMap;
-use model::{CallStatus, Fired, Time};
+use model::Time;
 use serde_json::Value;
-use store::{Decision, Healing, Incoming, Reading, Received, Rules, Situation, Source};
+use store::{Healing, Incoming, Reading, Received, Rules, Source, Telling};
 
 use crate::{
-    Ingest, decide,
+    Ingest,
     receive::{fingerprint, waits},
 };
 
@@ -23,18 +23,9 @@ pub(crate) const ORIGIN: &str = "inboundflow-origin";
 /// The mark's value.
 const HISTORY: &str = "history";
 
-/// Who is told of a call that was not known at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Telling {
-    /// Whoever wants to know: it should have come by itself.
-    Owed,
-    /// Nobody: it was over before anybody asked for it.
-    Quiet,
-}
-
 impl Ingest {
-    /// Takes a call that a platform's list says is over, with the details that were asked for. A call that was known
-    /// already is told of as if its message had come now.
+    /// Takes a call that a platform's list says is over, with the details that were asked for. `telling` is for one that
+    /// was not known at all: a call that was known already is told of as if its message had come now.
     pub async fn heal(
         &self,
         source: &Source,
@@ -58,10 +49,7 @@ impl Ingest {
             is_whole: true,
         };
         let rules = self.rules_of(source);
-        let new = match telling {
-            Telling::Owed => rules,
-            Telling::Quiet => Rules { decide: decide_quietly, ..rules },
-        };
+        let new = Rules { telling, ..rules };
         let received = self.store.org(source.org).heal(source, message, healing, (rules, new)).await?;
         if waits {
             self.wake();
@@ -101,15 +89,4 @@ fn read_kept(source: &Source, kept: &Kept) -> Reading {
         Ok(Err(unreadable)) => Reading::Unreadable(unreadable.to_string()),
         Err(_) => Reading::Unreadable("the connector panicked on this call; please report it".into()),
     }
-}
-
-/// Makes all that follows from a call and tells nobody, now or later.
-fn decide_quietly(mut situation: Situation<'_>) -> Decision {
-    if situation.call.facts.status == Some(CallStatus::Completed) {
-        situation.call.fired.completed_at = Some(Fired::NEVER_TOLD);
-    }
-    let mut decision = decide(situation);
-    decision.call.fired.completion_due_at = None;
-    decision.events.clear();
-    decision
 }

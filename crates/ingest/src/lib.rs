@@ -21,14 +21,14 @@ mod updates;
 
 use std::time::Duration;
 
-use store::{Recordings, Rules};
+use store::{Recordings, Rules, Telling};
 
 pub use connectors::Request;
 
 pub use crate::{
     booking_change::changed_bookings,
     decide::decide,
-    history::{Telling, was_over},
+    history::was_over,
     import::{booking_keys, read_record},
     large::{Large, Taken},
     merge::merge,
@@ -38,5 +38,12 @@ pub use crate::{
 
 /// The rules as the store carries them out, where recordings are left to the platforms.
 pub fn rules(completion_wait: Duration) -> Rules {
-    Rules { merge, decide, changed_bookings, completion_wait, recordings: Recordings::Leave }
+    Rules {
+        merge,
+        decide,
+        changed_bookings,
+        completion_wait,
+        telling: Telling::Owed,
+        recordings: Recordings::Leave,
+    }
 }

@@ -84,6 +84,7 @@ pub(crate) fn held(situation: Situation<'_>) -> Decision {
         lead: None,
         appointments: Vec::new(),
         changes: Vec::new(),
+        awaited: Vec::new(),
         events: Vec::new(),
     }
 }

@@ -24,6 +24,7 @@ mod recording;
 pub mod sample;
 mod scope;
 mod secret;
+mod telling;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -57,4 +58,8 @@ pub use recording::{
 };
 pub use scope::{Scope, Scopes};
 pub use secret::{is_usable_secret, last4, path_segment};
+pub use telling::{
+    BODY_BYTES, CallFacts, CallFilter, Format, NOT_PASSED_ON, OwnHeaders, Redacted, Sending, Shape, Shaped,
+    Telling, TellingChange, WrongHeader,
+};
 pub use time::{Stamp, Time, is_time_zone};

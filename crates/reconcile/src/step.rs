@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use connectors::history::{Listed, Page, Standing, Window};
-use ingest::{Telling, was_over};
+use ingest::was_over;
 use model::Time;
 use serde_json::Value;
-use store::{Healing, Known, Report, Step, Sync, SyncKind, SyncStatus};
+use store::{Healing, Known, Report, Step, Sync, SyncKind, SyncStatus, Telling};
 use uuid::Uuid;
 
 use crate::{

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use connectors::history::{Listed, Standing, Window};
-use ingest::Telling;
 use model::{CallStatus, Change, Completion, Facts, Stage, Time, Transfer};
 use serde_json::Value;
-use store::{Healing, NO_FINAL_EVENT, OpenCall, Report};
+use store::{Healing, NO_FINAL_EVENT, OpenCall, Report, Telling};
 
 use crate::{
     Reconciler,

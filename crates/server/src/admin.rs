@@ -9,7 +9,9 @@ mod import;
 mod listen;
 mod recordings;
 mod signature;
+mod signing_key;
 mod sources;
+mod telling;
 mod users;
 mod webhooks;
 

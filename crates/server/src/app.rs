@@ -10,7 +10,7 @@ use api::{
 use axum::Router;
 use delivery::{
     Options, Trials, Worker,
-    client::{Client, ClientOptions},
+    client::{Client, ClientError, ClientOptions},
     guard::AllowList,
 };
 use ingest::Ingest;
@@ -53,12 +53,10 @@ pub(crate) fn reconciler(
     store: Store,
     ingest: Arc<Ingest>,
 ) -> anyhow::Result<Reconciler> {
-    let allow = Arc::new(config.allow_list()?);
-    let mut client = ClientOptions::new(allow.clone());
-    client.timeout = LIST_TIMEOUT;
+    let client = ClientOptions { timeout: LIST_TIMEOUT, ..config.client_options()? };
     let options = reconcile::Options {
-        client: Client::new(&client)?,
-        keys: Keys::new(config.sealer(world.ids.clone())?, allow),
+        client: made(&client)?,
+        keys: Keys::new(config.sealer(world.ids.clone())?, client.allow),
         every: config.reconcile_every(),
         overlap: Duration::from_secs(config.ingest.reconcile_overlap_minutes * 60),
         longest_call: Duration::from_secs(config.ingest.longest_call_minutes * 60),
@@ -123,6 +121,7 @@ pub fn router(state: AppState) -> anyhow::Result<Router> {
         clock: state.clock.clone(),
         ids: state.ids.clone(),
         public_url: state.public_url.clone(),
+        docs: dashboard::DocsSources { openapi: state.openapi.clone(), commands: crate::cli::reference() },
     })?;
     Ok(api::router(state).merge(pages))
 }
@@ -180,14 +179,24 @@ pub async fn serve_recordings(
 
 /// The client that goes to addresses that people chose, and the operator's exceptions to its guard.
 fn client(config: &Config) -> anyhow::Result<(Client, Arc<AllowList>)> {
-    let allow = Arc::new(config.allow_list()?);
-    let mut options = ClientOptions::new(allow.clone());
-    options.timeout = Duration::from_secs(config.delivery.timeout_seconds);
-    Ok((Client::new(&options)?, allow))
+    let options = config.client_options()?;
+    Ok((made(&options)?, options.allow))
+}
+
+fn made(options: &ClientOptions) -> anyhow::Result<Client> {
+    match Client::new(options) {
+        Err(error @ ClientError::CaBundle(_)) => Err(error).context("delivery.ca_file"),
+        // What is written like a certificate is only read when it is added to the others.
+        Err(error) if options.ca_bundle.is_some() => {
+            Err(error).context("delivery.ca_file, or the certificates of the system")
+        }
+        made => Ok(made?),
+    }
 }
 
 /// What sends samples, for a command that runs without a server.
-pub(crate) fn trials(config: &Config, world: &World) -> anyhow::Result<Trials> {
+pub(crate) fn trials(config: &Config, world: &World, store: &Store) -> anyhow::Result<Trials> {
+    store.serve_api(&config.public_url(None));
     let (client, allow) = client(config)?;
     Ok(Trials::new(client, allow, world.clock.clone(), world.ids.clone()))
 }

@@ -2,7 +2,9 @@
 
 mod portability;
 mod recordings;
+mod reference;
 mod sources;
+mod telling;
 mod users;
 mod webhooks;
 
@@ -12,7 +14,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 pub use recordings::RecordingsCommand;
+pub use reference::reference;
 pub use sources::{PlatformApi, SourceCommand};
+pub use telling::TellingOptions;
 pub use users::UserCommand;
 pub use webhooks::{DeliveriesCommand, ListenOptions, SignatureCommand, WebhookCommand};
 

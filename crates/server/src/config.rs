@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use delivery::{guard::AllowList, schedule::Schedule};
+use delivery::{client::ClientOptions, guard::AllowList, schedule::Schedule};
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -59,6 +59,8 @@ pub struct DeliveryConfig {
     pub schedule: Option<String>,
     /// How long a try may take, the answer's body included.
     pub timeout_seconds: u64,
+    /// A file with certificates (PEM) of authorities to trust beside the system's, for receivers within a company.
+    pub ca_file: Option<PathBuf>,
     /// How many tries may be under way at once; for the endpoints of one organization a quarter of them.
     pub slots: usize,
 }
@@ -154,6 +156,7 @@ impl Default for Config {
                 allow_targets: Vec::new(),
                 schedule: None,
                 timeout_seconds: 15,
+                ca_file: None,
                 slots: 512,
             },
             rate_limit: RateLimitConfig { per_minute: 60, failures_per_minute: 30 },
@@ -270,6 +273,18 @@ impl Config {
             Some(text) => text.parse().context("delivery.schedule"),
             None => Ok(Schedule::default()),
         }
+    }
+
+    /// How the client is set up that goes to addresses which people chose.
+    pub fn client_options(&self) -> anyhow::Result<ClientOptions> {
+        let mut options = ClientOptions::new(Arc::new(self.allow_list()?));
+        options.timeout = Duration::from_secs(self.delivery.timeout_seconds);
+        if let Some(path) = &self.delivery.ca_file {
+            let read = std::fs::read(path);
+            let bundle = read.with_context(|| format!("delivery.ca_file: cannot read {}", path.display()))?;
+            options.ca_bundle = Some(bundle);
+        }
+        Ok(options)
     }
 
     /// The exceptions to the address guard.

@@ -97,6 +97,7 @@ impl Stage {
                 events: EventFilter::default(),
                 secret: Some(secret),
                 source: None,
+                telling: Default::default(),
             })
             .await?;
         say(&format!(

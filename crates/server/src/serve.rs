@@ -44,6 +44,7 @@ async fn greet(config: &Config, world: &World, running: &Running) -> anyhow::Res
     let url = config.public_url(Some(running.address));
     complain(&format!("  dashboard  {url}/"));
     complain(&format!("  API        {url}/v1 (described at {url}/openapi.json)"));
+    complain(&format!("  docs       {url}/docs"));
     complain(&format!("  data       {}", config.database_shown()));
     if let Some(path) = app::setup_path(world, &running.store).await? {
         complain(
@@ -79,6 +80,7 @@ pub(crate) async fn start(config: &Config, world: &World) -> anyhow::Result<Runn
         format!("cannot listen on {} (choose another address with --listen)", config.listen)
     })?;
     let address = listener.local_addr()?;
+    store.serve_api(&config.public_url(Some(address)));
     app::serve_recordings(config, world, &store, Some(address)).await?;
     let (stop, stopped) = watch::channel(false);
     let (completer, reconciler) = (app.state.ingest.clone(), app.state.reconciler.clone());

@@ -27,7 +27,10 @@ use crate::{
 };
 
 pub(crate) use self::rules::guarded;
-pub use self::rules::{BookingChanges, Decision, OrgSettings, Rules, Screening, Situation};
+pub use self::rules::{
+    BookingChanges, ChangedBefore, ChangedNow, Decision, OrgSettings, Rules, Screening, Situation, Telling,
+    ToolChange,
+};
 
 /// What became of a call written through the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,15 @@ pub(crate) struct Context {
     /// Whether something was noted that is to be done for recordings.
     pub(crate) noted: AtomicBool,
     teller: Teller,
+}
+
+impl Context {
+    /// The same, where this is who is told.
+    pub(crate) fn telling(&self, telling: Telling) -> Self {
+        let rules = Rules { telling, ..self.rules };
+        // What becomes of recordings is noted with the message that tells of them, and not here.
+        Self { rules, noted: AtomicBool::new(false), teller: self.teller.clone() }
+    }
 }
 
 impl Deref for Context {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const DELIVERY: &str = "SELECT d.id, d.org_id, p.id, p.url, p.secret, p.previous_secret, p.previous_secret_until, \
-     p.source_id, p.ordering, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
+     p.source_id, p.ordering, p.telling, e.id, e.type, e.created_at, e.data, d.attempts, d.manual_attempt, \
      e.message_id, d.recover_attempt, d.off_schedule, p.failing_since IS NOT NULL, p.state \
      FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id";
 
@@ -31,6 +31,7 @@ fn read(row: &mut Cells<'_>) -> Result<(Delivery, EndpointState)> {
             previous_secret_until: row.get()?,
             source: row.get()?,
             ordering: row.word("ordering", Ordering::parse)?,
+            telling: row.json_or_null("telling")?.unwrap_or_default(),
         }),
         event_id: row.get::<EventId>()?,
         event: row.get()?,

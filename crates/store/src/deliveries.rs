@@ -82,6 +82,8 @@ pub struct Attempt {
     pub address: Option<String>,
     /// The headers that were sent, as JSON, in their order.
     pub request_headers: String,
+    /// How its body was made of the event ([`model::Shape`], as JSON), where it was not just the event.
+    pub shape: Option<String>,
     /// The status of the answer.
     pub status: Option<u16>,
     /// The headers of the answer, as JSON.
@@ -166,8 +168,8 @@ pub struct Concluded {
 async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, url: &str, attempt: &Attempt) -> Result<()> {
     tx.execute(
         "INSERT INTO attempts (id, delivery_id, number, cause, started_at, duration_ms, address, request_headers, \
-                               status, response_headers, response_body, error, url) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                               status, response_headers, response_body, error, url, shape) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             attempt.id,
             delivery,
@@ -182,6 +184,7 @@ async fn insert_attempt(tx: &mut Tx<'_>, delivery: DeliveryId, url: &str, attemp
             attempt.response_body.as_deref(),
             &attempt.error,
             url,
+            &attempt.shape,
         ],
     )
     .await

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use model::{CallId, Cursor, DeliveryId, EndpointId, EventId, InboxId, OrgId, Page, Stamp, Time};
+use model::{
+    CallId, Cursor, DeliveryId, EndpointId, EventId, InboxId, OrgId, Page, Sending, Shape, Stamp, Time,
+    event::webhook_body,
+};
 
 use crate::{
     DeliveryState, Idempotency, Listed, OrgStore, Result, Store, Written, idempotency,
@@ -131,6 +134,24 @@ pub struct DeliveryDetail {
     pub attempts: Vec<StoredAttempt>,
 }
 
+impl DeliveryDetail {
+    /// The body that one of its tries has sent, or the event, where there was none yet. The event is frozen and the try
+    /// knows how its body was made of it, so this is the same bytes; of a forwarded message it is the beginning.
+    pub fn body(&self, attempt: Option<&StoredAttempt>, org: OrgId) -> String {
+        if let Some(body) = &self.forwarded {
+            return String::from_utf8_lossy(body).into_owned();
+        }
+        let (summary, at, data) = (&self.summary, self.event_at, self.data.as_str());
+        match attempt.and_then(|attempt| attempt.shape.as_ref()) {
+            Some(shape) => {
+                let sending = Sending { event: &summary.event, at, org, delivery: summary.id, data };
+                shape.body(&sending).body
+            }
+            None => webhook_body(&summary.event, at, org, summary.id, data),
+        }
+    }
+}
+
 /// A try as it is kept.
 #[derive(Clone)]
 pub struct StoredAttempt {
@@ -148,6 +169,8 @@ pub struct StoredAttempt {
     pub address: Option<String>,
     /// The headers that were sent, in their order.
     pub request_headers: Vec<(String, String)>,
+    /// How its body was made of the event, where it was not just the event.
+    pub shape: Option<Shape>,
     /// The status of the answer.
     pub status: Option<i64>,
     /// The headers of the answer.
@@ -174,8 +197,13 @@ pub enum Resent {
 /// How much of a forwarded message's body is shown with its delivery; the whole is with the source's events.
 const FORWARDED_BYTES: usize = 16 << 10;
 
-/// The states that are in the index `deliveries_failed`, word for word as it has them: else it is not used.
-pub(crate) const FAILED: &str = "state IN ('retrying', 'exhausted', 'held', 'cancelled')";
+/// Whether a delivery is in one of the states that are in the indexes `deliveries_failed` and
+/// `deliveries_failed_by_endpoint`, word for word as they have it: else they are not used. `of` stands before the column.
+pub(crate) fn have_failed(of: &str) -> String {
+    format!(
+        "({of}state = 'retrying' OR {of}state = 'exhausted' OR {of}state = 'held' OR {of}state = 'cancelled')"
+    )
+}
 
 const SUMMARY: &str = "SELECT d.id, d.created_at, d.endpoint_id, p.url, d.event_id, e.type, e.call_id, d.state, \
      d.attempts, \
@@ -213,6 +241,7 @@ fn read_attempt(row: &mut Cells<'_>) -> Result<StoredAttempt> {
         url: row.get()?,
         address: row.get()?,
         request_headers: row.json("request headers")?,
+        shape: row.json_or_null("shape")?,
         status: row.get()?,
         response_headers: row.json_or_null("response headers")?,
         response_body: row.get()?,
@@ -268,7 +297,7 @@ impl OrgStore {
                     }
                     query.compare("d.state =", list.state.map(DeliveryState::as_str));
                     if list.state.is_some_and(is_in_index) {
-                        query.only(&format!("d.{FAILED}"));
+                        query.only(&have_failed("d."));
                     }
                     if let Some(class) = list.status {
                         query.only(class.condition());
@@ -302,8 +331,8 @@ impl OrgStore {
                         .await?;
                     let Some((summary, event_at, data, forwarded)) = found else { return Ok(None) };
                     // The delivery is the organization's, as the statement above saw to.
-                    let sql = "SELECT number, cause, started_at, duration_ms, url, address, request_headers, status, \
-                                   response_headers, response_body, error \
+                    let sql = "SELECT number, cause, started_at, duration_ms, url, address, request_headers, shape, \
+                                   status, response_headers, response_body, error \
                                FROM attempts WHERE delivery_id = ?1 ORDER BY number, started_at, id";
                     let attempts = tx.query(sql, params![id], read_attempt).await?;
                     Ok(Some(DeliveryDetail { summary, event_at, data, forwarded, attempts }))

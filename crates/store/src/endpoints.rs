@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use model::{
-    EndpointId, EventFilter, EventType, Ordering, OrgId, Pacing, PacingChange, SourceId, Stamp, Time,
+    EndpointId, EventFilter, EventType, Ordering, OrgId, Pacing, PacingChange, SourceId, Stamp, Telling, Time,
 };
 
 use crate::{
@@ -40,6 +40,8 @@ pub struct Endpoint {
     pub source: Option<SourceId>,
     /// How fast it is sent what it is owed, and in which order.
     pub pacing: Pacing,
+    /// What it is told beyond that, and how.
+    pub telling: Telling,
     /// How it fails, if it does.
     pub trouble: Option<Trouble>,
 }
@@ -108,10 +110,13 @@ pub struct NewEndpoint {
     pub secret: Option<String>,
     /// The source whose messages it is sent as they came, in the place of events.
     pub source: Option<SourceId>,
+    /// What it is told beyond that, and how.
+    pub telling: Telling,
 }
 
 pub(crate) const COLUMNS: &str = "id, url, description, events, secret, previous_secret, previous_secret_until, state, \
-     created_at, updated_at, source_id, rate, ordering, failures, failing_since, last_error, opened_at, probe_at, disable_at";
+     created_at, updated_at, source_id, rate, ordering, telling, failures, failing_since, last_error, opened_at, \
+     probe_at, disable_at";
 
 pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
     Ok(Endpoint {
@@ -127,6 +132,7 @@ pub(crate) fn read(row: &mut Cells<'_>) -> Result<Endpoint> {
         updated_at: row.get()?,
         source: row.get()?,
         pacing: read_pacing(row)?,
+        telling: row.json_or_null("telling")?.unwrap_or_default(),
         trouble: circuit::read(row)?,
     })
 }
@@ -141,9 +147,10 @@ pub(crate) fn read_pacing(row: &mut Cells<'_>) -> Result<Pacing> {
 pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
     tx.known.subscribers.remove(&org);
     let sql = "INSERT INTO endpoints (id, org_id, url, description, events, secret, state, created_at, updated_at, \
-                                      source_id, rate, ordering) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                                      source_id, rate, ordering, telling) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     let (events, state) = (endpoint.events.join(" "), endpoint.state.as_str());
+    let telling = endpoint.telling.to_stored();
     let values = params![
         endpoint.id,
         org,
@@ -157,6 +164,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> 
         endpoint.source,
         endpoint.pacing.rate.map(i64::from),
         endpoint.pacing.ordering.as_str(),
+        &telling,
     ];
     note_opt_in(tx, org, &events).await?;
     if let Some(source) = endpoint.source {
@@ -219,6 +227,7 @@ impl OrgStore {
             updated_at,
             source: new.source,
             pacing,
+            telling: new.telling,
             trouble: None,
         }
     }
@@ -276,8 +285,8 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
     if let Some(known) = tx.known.subscribers.get(&org) {
         return Ok(known.clone());
     }
-    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, source_id, \
-               ordering, failing_since IS NOT NULL, state, probe_at, rate IS NOT NULL, events FROM endpoints \
+    let sql = "SELECT id, url, secret, previous_secret, previous_secret_until, source_id, ordering, telling, \
+               failing_since IS NOT NULL, state, probe_at, rate IS NOT NULL, events FROM endpoints \
                WHERE org_id = ?1 AND state <> 'gone' AND deleted_at IS NULL ORDER BY created_at, id";
     let read = |row: &mut Cells<'_>| {
         let destination = Destination {
@@ -288,6 +297,7 @@ pub(crate) async fn subscribers(tx: &mut Tx<'_>, org: OrgId) -> Result<Arc<[Subs
             previous_secret_until: row.get()?,
             source: row.get()?,
             ordering: row.word("ordering", Ordering::parse)?,
+            telling: row.json_or_null("telling")?.unwrap_or_default(),
         };
         let is_failing = row.get()?;
         let holds = row.word("endpoint state", EndpointState::parse)?.holds();

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     DeliveryState, Listed, OrgStore, Result, SOURCE_MESSAGE, Store,
-    delivery_log::FAILED,
+    delivery_log::have_failed,
     list::ListQuery,
     tx::Tx,
     value::{Cells, params},
@@ -174,8 +174,9 @@ impl OrgStore {
                     let more_than_page = i64::from(limit) + 1;
                     if from < after {
                         let sql = format!(
-                            "{MISSED} AND d.created_at > ?3 AND d.created_at <= ?4 AND d.{FAILED} \
-                             ORDER BY d.created_at LIMIT ?5"
+                            "{MISSED} AND d.created_at > ?3 AND d.created_at <= ?4 AND {} \
+                             ORDER BY d.created_at LIMIT ?5",
+                            have_failed("d.")
                         );
                         let params = params![org, endpoint, from, after, more_than_page];
                         all = tx.query(&sql, params, read_missed).await?;

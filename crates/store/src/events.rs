@@ -12,7 +12,7 @@ use model::{
 use uuid::Uuid;
 
 use crate::{
-    OrgStore, Result,
+    OrgStore, Result, audience,
     endpoints::{self, Subscriber},
     order,
     outbox::{Attached, Delivery, Kind, Leased, Slot, Wanted},
@@ -57,6 +57,7 @@ pub enum Subject {
 }
 
 /// What telling an organization's events needs beside the transaction.
+#[derive(Clone)]
 pub(crate) struct Teller {
     pub(crate) org: OrgId,
     pub(crate) now: Time,
@@ -95,9 +96,13 @@ pub(crate) async fn insert_all(
         return Ok(());
     }
     let subscribers = endpoints::subscribers(tx, teller.org).await?;
-    let is_wanted = |event: EventType| subscribers.iter().any(|subscriber| subscriber.wants(event));
-    events.retain(|event| !event.event.is_opt_in() || is_wanted(event.event));
-    insert_asked(tx, teller, events, &subscribers, stamps).await
+    for event in events {
+        let told = audience::of_event(tx, teller.org, &event, &subscribers).await?;
+        if !event.event.is_opt_in() || !told.is_empty() {
+            insert(tx, teller, event, &told, stamps).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Stores an opt-in event about an endpoint where another asked for it: none is told how it fares itself.
@@ -112,33 +117,20 @@ pub(crate) async fn insert_about(
         return Ok(());
     }
     let subscribers = endpoints::subscribers(tx, teller.org).await?;
-    let is_told = |one: &&Subscriber| one.destination.id != about && one.wants(event.event);
-    let others: Vec<Subscriber> = subscribers.iter().filter(is_told).cloned().collect();
-    if others.is_empty() {
+    let mut told = audience::of_event(tx, teller.org, &event, &subscribers).await?;
+    told.retain(|one| one.destination.id != about);
+    if told.is_empty() {
         return Ok(());
     }
-    insert_asked(tx, teller, vec![event], &others, stamps).await
+    insert(tx, teller, event, &told, stamps).await
 }
 
-/// Stores events likewise, whether or not anybody asked for them.
-pub(crate) async fn insert_asked(
-    tx: &mut Tx<'_>,
-    teller: &Teller,
-    events: Vec<NewEvent>,
-    subscribers: &[Subscriber],
-    stamps: &mut Stamps,
-) -> Result<()> {
-    for event in events {
-        insert(tx, teller, event, subscribers, stamps).await?;
-    }
-    Ok(())
-}
-
-async fn insert(
+/// Stores an event with a delivery for each of these, whether or not there are any.
+pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     teller: &Teller,
     new: NewEvent,
-    subscribers: &[Subscriber],
+    told: &[&Subscriber],
     stamps: &mut Stamps,
 ) -> Result<()> {
     let data = match new.data {
@@ -160,7 +152,7 @@ async fn insert(
     .await?;
     let (name, at, data) = (new.event.as_str(), created_at.time(), data.into());
     let happened = Happened { id, call_id: new.call_id, name, at, data, message: None };
-    for subscriber in subscribers.iter().filter(|subscriber| subscriber.wants(new.event)) {
+    for subscriber in told {
         owe(tx, teller, &happened, subscriber, stamps).await?;
     }
     Ok(())

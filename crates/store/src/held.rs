@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use model::{DeliveryId, EndpointId, Time};
 
-use crate::{Result, delivery_log::FAILED, tx::Tx, value::params};
+use crate::{Result, delivery_log::have_failed, tx::Tx, value::params};
 
 /// What becomes of the deliveries that were held when their endpoint is enabled.
 ///
@@ -46,7 +46,7 @@ const MOMENT_MICROS: i64 = 1_000_000;
 /// The held deliveries of the endpoint `?1`. Without the organization, as where an endpoint is gone: its own statement
 /// saw to that.
 fn are_held() -> String {
-    format!("endpoint_id = ?1 AND {FAILED} AND state = 'held'")
+    format!("endpoint_id = ?1 AND {} AND state = 'held'", have_failed(""))
 }
 
 /// The endpoint is not told: what it is still owed waits. What a person asked to have sent is sent all the same.

@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod appointments;
 mod assistants;
+mod audience;
 mod blocked_numbers;
 mod booking_changes;
 mod calls;
@@ -55,6 +56,7 @@ pub mod seed;
 mod sessions;
 mod settle;
 mod setup;
+mod signing_keys;
 mod source_counts;
 mod source_keys;
 mod sources;
@@ -81,7 +83,10 @@ use model::{Clock, IdGen, OrgId, RecordingLinks, SourceId};
 use tokio::sync::Notify;
 
 pub use crate::{
-    accept::{BookingChanges, Decision, OrgSettings, Rules, Screening, Situation, Written},
+    accept::{
+        BookingChanges, ChangedBefore, ChangedNow, Decision, OrgSettings, Rules, Screening, Situation,
+        Telling, ToolChange, Written,
+    },
     admin::Organization,
     answers::{AnswerSummary, AnsweredBy, KeptAnswer},
     appointments::{AppointmentChange, ListAppointments},
@@ -115,7 +120,7 @@ pub use crate::{
     leads::{LeadChange, ListLeads},
     list::{Listed, Placed},
     outbox::Outbox,
-    provenance::{Provenance, Rule},
+    provenance::{AppointmentChanged, AppointmentProvenance, Provenance, Rule},
     received::Received,
     recording_queue::{Fetch, Fetched},
     recordings::{FoundRecording, RecordingDetail, RecordingRecord, Recordings, Refetch, StoredObject},
@@ -124,6 +129,7 @@ pub use crate::{
     samples::ToldSample,
     sessions::{NewSession, NotPermitted, Visitor},
     setup::{FirstOrg, FirstOwner, SetUp},
+    signing_keys::SigningKeys,
     source_keys::{KeyChange, PlatformKey, SealedKey, ShownKey},
     sources::{ListedSource, NewSource, Rotation, Source, SourceChange, generate_secret},
     sweep::OpenCall,
@@ -178,6 +184,7 @@ struct Inner {
     keys: Recent<String, KeyRecord>,
     sources: Recent<SourceId, Source>,
     links: OnceLock<Arc<RecordingLinks>>,
+    api_url: OnceLock<String>,
     recordings_due: Notify,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
@@ -225,6 +232,7 @@ impl Store {
             keys: Recent::default(),
             sources: Recent::default(),
             links: OnceLock::new(),
+            api_url: OnceLock::new(),
             recordings_due: Notify::new(),
             clock,
             ids,
@@ -234,6 +242,17 @@ impl Store {
     /// The door to one organization's records.
     pub fn org(&self, org: OrgId) -> OrgStore {
         OrgStore { store: self.clone(), org }
+    }
+
+    /// Tells the store where the API is reached from outside, for webhooks that name it.
+    pub fn serve_api(&self, url: &str) {
+        // Who comes second says the same.
+        let _ = self.0.api_url.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// Where the API is reached from outside, without a slash at its end; empty until that is known.
+    pub fn api_url(&self) -> &str {
+        self.0.api_url.get().map_or("", String::as_str)
     }
 
     /// Where deliveries go when their transaction has committed.

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use model::{DeliveryId, EndpointId, EventId, InboxId, Ordering as Order, OrgId, SourceId, Time};
+use model::{DeliveryId, EndpointId, EventId, InboxId, Ordering as Order, OrgId, SourceId, Telling, Time};
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 
@@ -105,6 +105,8 @@ pub struct Destination {
     pub source: Option<SourceId>,
     /// Which of its deliveries wait for which.
     pub ordering: Order,
+    /// What it is told beyond which events, and how.
+    pub telling: Telling,
 }
 
 impl Destination {

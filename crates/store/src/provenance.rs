@@ -1,11 +1,12 @@
-//! Why a lead or an appointment is there: what made it, and from what.
+//! Why a lead or an appointment is there, and as it is: what made it, from what, and which tools changed it since.
 
-use model::{AppointmentId, CallId, InboxId, LeadId, Platform, SourceId};
+use model::{AppointmentId, CallId, InboxId, LeadId, OrgId, Platform, SourceId, Time};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     OrgStore, Result,
+    accept::ToolChange,
     tx::Tx,
     value::{Cells, Value, params},
 };
@@ -70,6 +71,40 @@ pub struct Provenance {
     pub tool_call_id: Option<String>,
 }
 
+/// Where an appointment comes from, and what assistants' tools did to it since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AppointmentProvenance {
+    /// What made it.
+    #[serde(flatten)]
+    pub made: Provenance,
+    /// The uses of tools that moved it or called it off, in the order in which they were carried out.
+    #[schema(inline)]
+    pub changes: Vec<AppointmentChanged>,
+}
+
+/// The use of a tool that changed an appointment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AppointmentChanged {
+    /// What it did.
+    #[schema(inline)]
+    pub change: ToolChange,
+    /// The call in which it was used.
+    #[schema(value_type = String, format = Uuid)]
+    pub call_id: CallId,
+    /// The source of that call.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub source_id: Option<SourceId>,
+    /// The platform of that source.
+    pub platform: Option<Platform>,
+    /// The message that told of it; null where no message did.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub message_id: Option<InboxId>,
+    /// The use of the tool.
+    pub tool_call_id: String,
+    /// When it was carried out here.
+    pub changed_at: Time,
+}
+
 impl OrgStore {
     /// Where a lead comes from, if the organization has it.
     pub async fn lead_provenance(&self, id: LeadId) -> Result<Option<Provenance>> {
@@ -80,14 +115,37 @@ impl OrgStore {
     }
 
     /// Where an appointment comes from, if the organization has it.
-    pub async fn appointment_provenance(&self, id: AppointmentId) -> Result<Option<Provenance>> {
+    pub async fn appointment_provenance(&self, id: AppointmentId) -> Result<Option<AppointmentProvenance>> {
         let org = self.org;
         self.store
             .peek(move |tx| {
-                Box::pin(async move { of(tx, "appointments", "r.tool_call_id", params![id, org]).await })
+                Box::pin(async move {
+                    let made = of(tx, "appointments", "r.tool_call_id", params![id, org]).await?;
+                    let Some(made) = made else { return Ok(None) };
+                    Ok(Some(AppointmentProvenance { made, changes: changes_of(tx, org, id).await? }))
+                })
             })
             .await
     }
+}
+
+async fn changes_of(tx: &mut Tx<'_>, org: OrgId, id: AppointmentId) -> Result<Vec<AppointmentChanged>> {
+    let sql = "SELECT a.kind, a.call_id, c.source_id, c.source, a.message_id, a.tool_call_id, a.changed_at \
+               FROM appointment_changes a LEFT JOIN calls c ON c.id = a.call_id AND c.org_id = a.org_id \
+               WHERE a.appointment_id = ?1 AND a.org_id = ?2 \
+               ORDER BY a.changed_at, a.began_at, a.call_id, a.tool_call_id LIMIT 100";
+    tx.query(sql, params![id, org], |row| {
+        Ok(AppointmentChanged {
+            change: row.word("change of an appointment", ToolChange::parse)?,
+            call_id: row.get()?,
+            source_id: row.get()?,
+            platform: row.word_or_null("platform", Platform::parse)?,
+            message_id: row.get()?,
+            tool_call_id: row.get()?,
+            changed_at: row.get()?,
+        })
+    })
+    .await
 }
 
 async fn of(tx: &mut Tx<'_>, table: &str, tool_call: &str, key: &[Value<'_>]) -> Result<Option<Provenance>> {

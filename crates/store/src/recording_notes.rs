@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Noted<'a> {
     /// Where there are some to be fetched.
     recorded: Vec<RecordedAt>,
+    /// Those that the platform's API alone gives out, where the source has no key of that: with one they are fetched.
+    out_of_reach: Vec<RecordedAt>,
     /// The one that came within the message.
     arrived: Option<&'a StoredObject>,
 }
@@ -36,27 +38,35 @@ impl<'a> Noted<'a> {
         (state, before): (&mut CallState, Option<Rank>),
         (change, arrived): (&Change, Option<&'a StoredObject>),
     ) -> Result<Self> {
-        let recorded = match context.rules.recordings {
-            Recordings::Leave => Vec::new(),
-            Recordings::Fetch if state.ranks.get(Field::RecordingUrl) != before => recorded(change),
-            Recordings::Fetch if state.recording.is_none() && arrived.is_none() => {
-                in_api(tx, context, origin, change).await?
+        let (mut recorded, mut out_of_reach) = match context.rules.recordings {
+            Recordings::Fetch if state.ranks.get(Field::RecordingUrl) != before => {
+                (recorded(change), Vec::new())
             }
-            Recordings::Fetch => Vec::new(),
+            Recordings::Fetch if state.recording.is_none() && arrived.is_none() => {
+                (in_api(change), Vec::new())
+            }
+            Recordings::Fetch | Recordings::Leave => (Vec::new(), Vec::new()),
         };
+        if recorded.iter().any(RecordedAt::is_in_api)
+            && !source_keys::is_there(tx, context.org, origin.source).await?
+        {
+            std::mem::swap(&mut recorded, &mut out_of_reach);
+        }
         // What was deleted was deleted on purpose: it stays so, whatever the platform sends again.
         let arrived = arrived.filter(|_| state.recording != Some(CallRecording::Deleted));
         if arrived.is_some() {
             state.recording = Some(CallRecording::Stored);
         } else if !recorded.is_empty() && state.recording.is_none_or(|known| known == CallRecording::Failed) {
             state.recording = Some(CallRecording::Pending);
+        } else if !out_of_reach.is_empty() {
+            state.recording = Some(CallRecording::Failed);
         }
-        Ok(Self { recorded, arrived })
+        Ok(Self { recorded, out_of_reach, arrived })
     }
 
     /// Whether the call is another now, even if the message said nothing else.
     pub(crate) fn changes_call(&self) -> bool {
-        self.arrived.is_some() || !self.recorded.is_empty()
+        self.arrived.is_some() || !self.recorded.is_empty() || !self.out_of_reach.is_empty()
     }
 
     /// Writes it, once the call is written.
@@ -68,13 +78,17 @@ impl<'a> Noted<'a> {
         (call, caller): (CallId, Caller),
         stamps: &mut Stamps,
     ) -> Result<()> {
-        if self.recorded.is_empty() && self.arrived.is_none() {
+        if !self.changes_call() {
             return Ok(());
         }
         match caller {
-            Caller::Open => note(tx, context, origin, call, &self.recorded).await?,
+            Caller::Open => {
+                note(tx, context, origin, call, &self.recorded).await?;
+                note_only(tx, context, origin, call, (&self.out_of_reach, NO_KEY)).await?;
+            }
             Caller::Blocked => {
-                note_only(tx, context, origin, call, &self.recorded).await?;
+                let known: Vec<_> = self.recorded.iter().chain(&self.out_of_reach).cloned().collect();
+                note_only(tx, context, origin, call, (&known, TURNED_AWAY)).await?;
                 // The call was written as if they were to be fetched.
                 let key = (context.org, call);
                 let state = match self.arrived {
@@ -115,19 +129,11 @@ fn recorded(change: &Change) -> Vec<RecordedAt> {
     all
 }
 
-/// The recordings that a message tells of and the platform's API alone gives out, where the source has a key of it.
-async fn in_api(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    origin: Origin,
-    change: &Change,
-) -> Result<Vec<RecordedAt>> {
+/// The recordings that a message tells of and the platform's API alone gives out.
+fn in_api(change: &Change) -> Vec<RecordedAt> {
     let mut all = change.facts.recordings.clone();
     all.retain(RecordedAt::is_in_api);
-    if !all.is_empty() && !source_keys::is_there(tx, context.org, origin.source).await? {
-        all.clear();
-    }
-    Ok(all)
+    all
 }
 
 /// Notes where a call's recordings are, to be fetched. One that is stored and has only another signature in its
@@ -189,13 +195,18 @@ async fn note_again(
 /// Why a blocked caller's recording is not there.
 const TURNED_AWAY: &str = "it is not fetched: the caller's number is blocked";
 
-/// Notes where the recordings of a blocked caller's call are, not to be fetched unless a person asks for it.
+/// Why one is not there that no message has brought.
+const NO_KEY: &str =
+    "no message has brought it, and the source has no key of the platform's API, which gives it out";
+
+/// Notes where recordings are that are not to be fetched, unless a person asks for it or the source gets another key,
+/// and why.
 async fn note_only(
     tx: &mut Tx<'_>,
     context: &Context,
     origin: Origin,
     call: CallId,
-    recorded: &[RecordedAt],
+    (recorded, why): (&[RecordedAt], &str),
 ) -> Result<()> {
     for RecordedAt { variant, url } in recorded {
         let sql = "INSERT INTO recordings (call_id, variant, org_id, source_id, url, state, attempts, error, \
@@ -204,7 +215,7 @@ async fn note_only(
                    ON CONFLICT (call_id, variant) DO UPDATE SET url = excluded.url \
                        WHERE recordings.state IN ('pending', 'failed', 'expired')";
         let (org, now) = (context.org, context.now);
-        let params = params![call, variant.as_str(), org, origin.source, url, now, TURNED_AWAY];
+        let params = params![call, variant.as_str(), org, origin.source, url, now, why];
         tx.execute(sql, params).await?;
     }
     Ok(())

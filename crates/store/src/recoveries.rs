@@ -5,7 +5,7 @@ use model::{DeliveryId, EndpointId, OrgId, RecoveryId, Time};
 
 use crate::{
     DeliveryState, EndpointState, Idempotency, OrgStore, Result, Store, Written,
-    delivery_log::FAILED,
+    delivery_log::have_failed,
     idempotency,
     stamps::Stamps,
     tx::Tx,
@@ -206,7 +206,8 @@ async fn state_of(tx: &mut Tx<'_>, org: OrgId, id: EndpointId) -> Result<Option<
 /// The deliveries of the endpoint `?1` that stand like `?2`, made between two times. Without the organization: the
 /// endpoint is its own, as was seen to, and naming it here too would make SQLite walk all that it has.
 fn are_of_endpoint() -> String {
-    format!("endpoint_id = ?1 AND {FAILED} AND state = ?2 AND created_at > ?3 AND created_at <= ?4")
+    let failed = have_failed("");
+    format!("endpoint_id = ?1 AND {failed} AND state = ?2 AND created_at > ?3 AND created_at <= ?4")
 }
 
 async fn count(tx: &mut Tx<'_>, new: &NewRecovery, most: i64) -> Result<i64> {

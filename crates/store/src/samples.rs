@@ -5,6 +5,7 @@ use model::{EndpointId, EventId};
 use crate::{
     Error, NewEvent, OrgStore, Result, Rules,
     accept::Context,
+    audience,
     endpoints::{self, Subscriber},
     events,
     stamps::Stamps,
@@ -45,9 +46,10 @@ async fn tell(
     let mut stamps = Stamps::take(tx, org, context.now).await?;
     let is_meant = |subscriber: &&Subscriber| only.is_none_or(|only| subscriber.destination.id == only);
     let all = endpoints::subscribers(tx, org).await?;
-    let told: Vec<Subscriber> = all.iter().filter(is_meant).cloned().collect();
+    let mut told = audience::of_sample(&sample, &all);
+    told.retain(is_meant);
     // Also where nobody asks for it: a person asked to see it.
-    events::insert_asked(tx, context, vec![sample], &told, &mut stamps).await?;
+    events::insert(tx, context, sample, &told, &mut stamps).await?;
     // The clock is locked until the end of the transaction, so the newest event is this one.
     let sql = "SELECT e.id, (SELECT CAST(count(*) AS BIGINT) FROM deliveries d \
                              WHERE d.org_id = e.org_id AND d.created_at > e.created_at AND d.event_id = e.id) \

@@ -17,21 +17,27 @@ const TEXT_BYTES: usize = 200_000;
 
 /// The words of some texts, each once, with the token that names the organization.
 pub(crate) fn words_of(org: OrgId, texts: &[&str]) -> String {
+    let texts: Vec<String> = texts.iter().copied().map(folded).collect();
     let mut seen = BTreeSet::new();
     let mut all = org_token(org);
-    for text in texts {
-        for word in words(text) {
-            if all.len() + word.len() > TEXT_BYTES {
-                return all;
-            }
-            if !seen.contains(&word) {
-                all.push(' ');
-                all.push_str(&word);
-                seen.insert(word);
-            }
+    for word in texts.iter().flat_map(|text| in_words(text)).map(cut) {
+        if all.len() + word.len() > TEXT_BYTES {
+            return all;
+        }
+        if seen.insert(word) {
+            all.push(' ');
+            all.push_str(word);
         }
     }
     all
+}
+
+/// A text with every word in lower case and without accents. Most texts need no look at each of their words for that.
+fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    words(text).collect::<Vec<_>>().join(" ")
 }
 
 /// A search as the database takes it: every word, the last as a beginning. `None` where there is no word to look for.
@@ -60,11 +66,20 @@ fn org_token(org: OrgId) -> String {
 
 /// Runs of letters and digits, in lower case and without accents.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !in_word(c)).filter(|word| !word.is_empty()).filter_map(|word| {
-        let mut folded = fold(word);
-        folded.truncate(floor_boundary(&folded, folded.len().min(WORD_BYTES)));
-        (!folded.is_empty()).then_some(folded)
+    in_words(text).map(fold).filter(|word| !word.is_empty()).map(|mut word| {
+        word.truncate(cut(&word).len());
+        word
     })
+}
+
+/// Runs of letters and digits.
+fn in_words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !in_word(c)).filter(|word| !word.is_empty())
+}
+
+/// A word, or the beginning of a long one.
+fn cut(word: &str) -> &str {
+    &word[..floor_boundary(word, word.len().min(WORD_BYTES))]
 }
 
 /// A word in lower case and without accents.
@@ -137,7 +152,7 @@ fn marked(text: &str, wanted: &[String]) -> Option<Vec<Part>> {
 /// The byte ranges of a text's words.
 fn spans(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
     let base = text.as_ptr() as usize;
-    text.split(|c: char| !in_word(c)).filter(|word| !word.is_empty()).map(move |word| {
+    in_words(text).map(move |word| {
         let start = word.as_ptr() as usize - base;
         (start, start + word.len())
     })
@@ -151,7 +166,7 @@ fn floor_boundary(text: &str, mut index: usize) -> usize {
 }
 
 fn in_word(c: char) -> bool {
-    c.is_alphanumeric() || is_combining_mark(c)
+    if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() || is_combining_mark(c) }
 }
 
 #[cfg(test)]

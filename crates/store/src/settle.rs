@@ -6,9 +6,10 @@ use model::{
 };
 
 use crate::{
-    Result, Screening,
+    Error, Result, Screening,
     accept::{BookingChanges, Context, Decision, OrgSettings, Origin, Situation, guarded},
-    appointments, assistants, blocked_numbers, booking_changes,
+    appointments, assistants, blocked_numbers,
+    booking_changes::{self, Waiting},
     calls::{self, Beside, Stored},
     contacts, events, leads,
     provenance::{Made, Rule},
@@ -19,6 +20,8 @@ use crate::{
 };
 
 /// Decides what follows from a call's new state, and writes all of it. Returns how its caller stands.
+///
+/// Where that makes appointments, what the tools of other calls did to them follows too.
 pub(crate) async fn settle(
     tx: &mut Tx<'_>,
     context: &Context,
@@ -28,6 +31,37 @@ pub(crate) async fn settle(
     state: CallState,
     stamps: &mut Stamps,
 ) -> Result<Caller> {
+    let (caller, mut come) = settle_one(tx, context, origin, external_id, stored, state, stamps).await?;
+    // Each round carries out what it found, and notes that it did, so there is an end to it.
+    while !come.is_empty() {
+        let mut next = Vec::new();
+        for Waiting { stored, origin, telling } in booking_changes::waiting_for(tx, context, &come).await? {
+            let id = stored.state.id;
+            let (state, context) = (stored.state.clone(), context.telling(telling));
+            match settle_one(tx, &context, origin, None, Some(stored), state, stamps).await {
+                Ok((_, come)) => next.extend(come),
+                // What this call said is no fault of the one that made the appointment.
+                Err(Error::Panicked) => {
+                    tracing::error!(call = %id, "what call {id} changed of a booking could not be carried out");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        come = next;
+    }
+    Ok(caller)
+}
+
+/// The same of one call alone. Returns also the appointments that are known by their booking's id only now.
+async fn settle_one(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    origin: Origin,
+    external_id: Option<&str>,
+    stored: Option<Stored>,
+    state: CallState,
+    stamps: &mut Stamps,
+) -> Result<(Caller, Vec<Appointment>)> {
     let org = context.org;
     let assistant_id = match &state.facts.assistant {
         Some(seen) => Some(assistant_of(tx, context, origin.platform, seen, stored.as_ref(), stamps).await?),
@@ -50,10 +84,10 @@ pub(crate) async fn settle(
     {
         contacts::correct_last_call(tx, org, (id, began)).await?;
     }
-    booking_changes::note(tx, context, (&decision.call, origin.message), &decision.changes).await?;
-    let caller = Caller::of(&decision.call);
+    booking_changes::note(tx, context, origin.message, &decision).await?;
+    let (caller, come) = (Caller::of(&decision.call), before.newly_known(&decision));
     events::insert_all(tx, context, decision.events, stamps).await?;
-    Ok(caller)
+    Ok((caller, come))
 }
 
 /// How a call's caller stands with the organization.
@@ -145,6 +179,7 @@ async fn look_around<'a>(
         changes,
         org: settings,
         completion_wait: context.rules.completion_wait,
+        telling: context.rules.telling,
         links: context.links.as_deref(),
         now: context.now,
         ids: &*context.ids,
@@ -217,7 +252,7 @@ fn differs(before: Option<&Ranks>, after: &Ranks, fields: &[Field]) -> bool {
 struct Before {
     contact: Option<model::ContactId>,
     lead: Option<model::LeadId>,
-    appointments: Vec<model::AppointmentId>,
+    appointments: Vec<(model::AppointmentId, Option<String>)>,
 }
 
 impl Before {
@@ -230,9 +265,22 @@ impl Before {
                 .iter()
                 .map(|(_, appointment)| appointment)
                 .chain(&situation.changes.targets)
-                .map(|appointment| appointment.id)
+                .map(|appointment| (appointment.id, appointment.external_id.clone()))
                 .collect(),
         }
+    }
+
+    fn has(&self, appointment: &Appointment) -> bool {
+        self.appointments.iter().any(|(id, _)| *id == appointment.id)
+    }
+
+    /// The appointments that had no booking's id before, or another.
+    fn newly_known(&self, decision: &Decision) -> Vec<Appointment> {
+        let is_new = |one: &Appointment| {
+            let known = |(id, booking): &(_, Option<String>)| *id == one.id && *booking == one.external_id;
+            one.external_id.is_some() && !self.appointments.iter().any(known)
+        };
+        decision.appointments.iter().map(|(_, one)| one).filter(|one| is_new(one)).cloned().collect()
     }
 }
 
@@ -265,7 +313,7 @@ async fn write_records(
     for (tool_call, appointment) in &decision.appointments {
         let stamp = stamps.next(tx).await?;
         let appointment = Appointment { created_at: stamp, updated_at: stamp, ..appointment.clone() };
-        if before.appointments.contains(&appointment.id) {
+        if before.has(&appointment) {
             appointments::update(tx, org, &appointment).await?;
         } else {
             let by = (Some(tool_call.as_str()), made(Rule::BookingTool));

@@ -6,7 +6,7 @@ use model::{EndpointId, OrgId};
 
 use crate::{
     DeliveryState, Endpoint, OrgStore, Result,
-    delivery_log::FAILED,
+    delivery_log::have_failed,
     tx::Tx,
     value::{Cells, params},
 };
@@ -53,7 +53,8 @@ async fn due(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<Waitin
 async fn held(tx: &mut Tx<'_>, org: OrgId, endpoint: EndpointId) -> Result<i64> {
     let sql = format!(
         "SELECT COUNT(*) FROM (SELECT 1 AS one FROM endpoints p JOIN deliveries d ON d.endpoint_id = p.id \
-         WHERE p.id = ?2 AND p.org_id = ?1 AND d.{FAILED} AND d.state = 'held' LIMIT ?3) w"
+         WHERE p.id = ?2 AND p.org_id = ?1 AND {} AND d.state = 'held' LIMIT ?3) w",
+        have_failed("d.")
     );
     let count = tx.first(&sql, params![org, endpoint, Waiting::MOST + 1], |row| row.get()).await?;
     Ok(count.unwrap_or_default())

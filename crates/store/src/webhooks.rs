@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use model::{EndpointId, EventFilter, OrgId, Pacing, PacingChange, Place, PlacedPage, SourceId, Stamp, Time};
+use model::{
+    EndpointId, EventFilter, OrgId, Pacing, PacingChange, Place, PlacedPage, SourceId, Stamp, TellingChange,
+    Time,
+};
 
 use crate::{
     Endpoint, EndpointState, HeldChoice, Idempotency, NewEndpoint, OrgStore, Placed, Result, Rotation, Store,
@@ -36,6 +39,8 @@ pub struct EndpointChange {
     pub events: Option<EventFilter>,
     /// How fast it is sent what it is owed, and in which order.
     pub pacing: PacingChange,
+    /// What it is told beyond that, and how.
+    pub telling: TellingChange,
     /// Whether it is told.
     pub state: Option<EndpointState>,
     /// What becomes of the deliveries that were held, where the endpoint becomes enabled.
@@ -51,10 +56,11 @@ async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: EndpointId) -> Result<Option<End
 async fn write(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
     tx.known.subscribers.remove(&org);
     let events = endpoint.events.join(" ");
+    let telling = endpoint.telling.to_stored();
     note_opt_in(tx, org, &events).await?;
     tx.execute(
         "UPDATE endpoints SET url = ?3, description = ?4, events = ?5, secret = ?6, previous_secret = ?7, \
-                previous_secret_until = ?8, state = ?9, updated_at = ?10, rate = ?11, ordering = ?12 \
+                previous_secret_until = ?8, state = ?9, updated_at = ?10, rate = ?11, ordering = ?12, telling = ?13 \
          WHERE id = ?1 AND org_id = ?2",
         params![
             endpoint.id,
@@ -69,6 +75,7 @@ async fn write(tx: &mut Tx<'_>, org: OrgId, endpoint: &Endpoint) -> Result<()> {
             endpoint.updated_at,
             endpoint.pacing.rate.map(i64::from),
             endpoint.pacing.ordering.as_str(),
+            &telling,
         ],
     )
     .await
@@ -186,6 +193,7 @@ impl OrgStore {
                         endpoint.events = words_of(&events);
                     }
                     let paced = change_pacing(&mut endpoint, change.pacing, moves);
+                    change.telling.apply(&mut endpoint.telling);
                     let before = endpoint.state;
                     endpoint.state = change.state.unwrap_or(before);
                     endpoint.updated_at = stamps.next(tx).await?;
@@ -278,7 +286,7 @@ impl OrgStore {
 
 async fn delete(tx: &mut Tx<'_>, org: OrgId, id: EndpointId, (now, stamp): (Time, Stamp)) -> Result<bool> {
     let sql = "UPDATE endpoints SET deleted_at = ?3, updated_at = ?4, state = 'gone', probe_at = NULL, secret = NULL, \
-                   previous_secret = NULL, previous_secret_until = NULL \
+                   previous_secret = NULL, previous_secret_until = NULL, telling = NULL \
                WHERE id = ?1 AND org_id = ?2 AND deleted_at IS NULL";
     if tx.execute(sql, params![id, org, now, stamp]).await? == 0 {
         return Ok(false);

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use model::{Appointment, AppointmentStatus, id::kind};
 use serde::Deserialize;
-use store::Provenance;
+use store::AppointmentProvenance;
 use utoipa::IntoParams;
 
 use crate::{
@@ -70,17 +70,17 @@ pub(crate) async fn list_appointments(
 /// Get where an appointment comes from
 ///
 /// The rule that made it, the call and its source, the message that brought it about, and the use of a tool that booked
-/// it.
+/// it; and the uses of tools that moved it or called it off since.
 #[utoipa::path(get, path = "/v1/appointments/{id}/provenance", tag = "Appointments",
     params(("id" = String, Path, description = "The appointment's id.", format = Uuid)),
     responses(
-        (status = 200, description = "Where it comes from.", body = OneOf<Provenance>),
+        (status = 200, description = "Where it comes from.", body = OneOf<AppointmentProvenance>),
         openapi::GetErrors,
     ))]
 pub(crate) async fn get_appointment_provenance(
     caller: Caller,
     PathId(id): PathId<kind::Appointment>,
-) -> Result<One<Provenance>, ApiError> {
+) -> Result<One<AppointmentProvenance>, ApiError> {
     let found = caller.store.appointment_provenance(id).await?;
     found.map(One::new).ok_or_else(|| ApiError::not_found("appointment"))
 }

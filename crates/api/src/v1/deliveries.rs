@@ -1,9 +1,7 @@
 //! `/v1/deliveries`
 
 use axum::{http::HeaderMap, response::Response};
-use model::{
-    CallId, DeliveryId, EndpointId, EventId, EventType, OrgId, Stamp, Time, event::webhook_body, id::kind,
-};
+use model::{CallId, DeliveryId, EndpointId, EventId, EventType, OrgId, Stamp, Time, id::kind};
 use serde::{Deserialize, Serialize};
 use store::{DeliveryDetail, DeliveryState, Listed, ListedDelivery, Resent, StatusClass, StoredAttempt};
 use utoipa::{IntoParams, ToSchema};
@@ -173,7 +171,7 @@ pub(crate) struct ShownAttempt {
 }
 
 impl ShownAttempt {
-    fn new(attempt: StoredAttempt, url: &str, body: &str) -> Self {
+    fn new(attempt: StoredAttempt, url: &str, body: String) -> Self {
         let StoredAttempt { response_headers, response_body, .. } = attempt;
         let response = attempt.status.map(|status| {
             let (headers, body) = (response_headers.unwrap_or_default(), response_body.unwrap_or_default());
@@ -183,7 +181,7 @@ impl ShownAttempt {
             method: "POST",
             url: attempt.url.unwrap_or_else(|| url.to_owned()),
             headers: HeaderLine::all(attempt.request_headers),
-            body: body.to_owned(),
+            body,
         };
         Self {
             number: attempt.number,
@@ -209,14 +207,11 @@ pub(crate) struct ShownDeliveryDetail {
 
 impl ShownDeliveryDetail {
     pub(crate) fn new(detail: DeliveryDetail, org: OrgId) -> Self {
-        let DeliveryDetail { summary, event_at, data, forwarded, attempts } = detail;
-        // The event is frozen, so this is what every try has sent.
-        let body = match forwarded {
-            Some(body) => String::from_utf8_lossy(&body).into_owned(),
-            None => webhook_body(&summary.event, event_at, org, summary.id, &data),
-        };
-        let attempts =
-            attempts.into_iter().map(|attempt| ShownAttempt::new(attempt, &summary.url, &body)).collect();
+        let bodies = detail.attempts.iter().map(|attempt| detail.body(Some(attempt), org));
+        let bodies: Vec<String> = bodies.collect();
+        let DeliveryDetail { summary, attempts, .. } = detail;
+        let each = attempts.into_iter().zip(bodies);
+        let attempts = each.map(|(attempt, body)| ShownAttempt::new(attempt, &summary.url, body)).collect();
         Self { delivery: summary.into(), attempts }
     }
 }

@@ -1,6 +1,7 @@
 //! `/v1/events`: the log of what happened, and `/v1/webhooks/{id}/missed`: what an endpoint may have missed of it.
 
-use model::{DeliveryId, EventId, EventType, OrgId, Stamp, Time, event::webhook_body, id::kind};
+use axum::extract::State;
+use model::{DeliveryId, EventId, EventType, OrgId, Sending, Shape, Stamp, Time, id::kind};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::value::RawValue;
 use store::{Listed, LoggedEvent, Missed};
@@ -8,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    AppState,
     auth::Caller,
     envelope::List,
     error::{ApiError, Code},
@@ -151,16 +153,16 @@ pub(crate) struct ListMissed {
 pub(crate) struct MissedWebhook {
     delivery_id: DeliveryId,
     state: ShownState,
-    /// Its body, byte for byte.
+    /// Its body, byte for byte as the endpoint is told now.
     #[schema(value_type = Object)]
     body: Box<RawValue>,
 }
 
 impl MissedWebhook {
-    fn new(missed: Missed, org: OrgId) -> Result<Self, ApiError> {
-        let Missed { delivery, state, event, .. } = missed;
-        let body = webhook_body(&event.event, event.created_at.time(), org, delivery, &event.data);
-        Ok(Self { delivery_id: delivery, state: state.into(), body: raw(body)? })
+    fn new(missed: Missed, org: OrgId, shape: &Shape) -> Result<Self, ApiError> {
+        let Missed { delivery, state, event: LoggedEvent { event, created_at, data, .. }, .. } = missed;
+        let sending = Sending { event: &event, at: created_at.time(), org, delivery, data: &data };
+        Ok(Self { delivery_id: delivery, state: state.into(), body: raw(shape.body(&sending).body)? })
     }
 }
 
@@ -176,11 +178,12 @@ impl MissedWebhook {
         openapi::SubListErrors,
     ))]
 pub(crate) async fn list_missed_webhooks(
+    State(state): State<AppState>,
     caller: Caller,
     PathId(id): PathId<kind::Endpoint>,
     Query(query): Query<ListMissed>,
 ) -> Result<List<MissedWebhook>, ApiError> {
-    find(&caller, id).await?;
+    let shape = find(&caller, id).await?.telling.shape(state.store.api_url());
     let after = match query.after {
         Some(delivery) => caller.store.place_of_delivery(id, delivery).await?.ok_or_else(|| {
             let message = "This endpoint was sent no delivery with this id, or it is older than what is kept";
@@ -190,6 +193,6 @@ pub(crate) async fn list_missed_webhooks(
     };
     let (from, limit) = (query.cursor.map(|cursor| cursor.place().0), query.limit.map_or(50, Limit::get));
     let Listed { records, next } = caller.store.find_missed(id, after, from, limit).await?;
-    let records = records.into_iter().map(|missed| MissedWebhook::new(missed, caller.org));
+    let records = records.into_iter().map(|missed| MissedWebhook::new(missed, caller.org, &shape));
     Ok(List(Listed { records: records.collect::<Result<_, _>>()?, next }))
 }

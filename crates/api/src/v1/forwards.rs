@@ -67,7 +67,13 @@ pub(crate) async fn create_source_forward(
     check_url(&state, &url)?;
     check_description(description.as_deref())?;
     check_secret(secret.as_deref())?;
-    let new = NewEndpoint { url, events: EventFilter::default(), secret, source: Some(id) };
+    let new = NewEndpoint {
+        url,
+        events: EventFilter::default(),
+        secret,
+        source: Some(id),
+        telling: Default::default(),
+    };
     let aside = Aside { description, ..Aside::default() };
     let now = state.clock.now();
     let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);

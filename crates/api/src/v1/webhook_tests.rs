@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use delivery::{NewTrial, Recipient, Trial, sign};
-use model::{EventType, Stamp, id::kind};
+use model::{EventType, Format, Redacted, Stamp, id::kind};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
@@ -16,6 +16,7 @@ use crate::{
     v1::{
         bodies::{check_secret, given, wrong},
         exchange::{HeaderLine, ReceivedResponse, SentRequest},
+        webhook_telling::{AskedTelling, Filters, WrittenHeaders},
         webhooks::find,
     },
 };
@@ -48,6 +49,26 @@ pub(crate) struct TestWebhook {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 1000, pattern = "^[^\\u0000]*[!-~][^\\u0000]*$")]
     secret: Option<Option<String>>,
+    /// Of which calls it is to be told: the sample is of one of those.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Filters>)]
+    filters: Option<Option<Filters>>,
+    /// What it is not to be told.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, max_items = 10)]
+    redact: Option<Vec<Redacted>>,
+    /// The form of the body.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    format: Option<Format>,
+    /// Headers that it is to be sent beside ours.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<WrittenHeaders>)]
+    headers: Option<Option<WrittenHeaders>>,
+    /// Whether the organization's Ed25519 key signs too.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    sign_v1a: Option<bool>,
 }
 
 /// How an endpoint is to be tried.
@@ -132,12 +153,14 @@ pub(crate) async fn test_unsaved_webhook(
     caller: Caller,
     body: Json<TestWebhook>,
 ) -> Result<One<WebhookTest>, ApiError> {
-    let TestWebhook { url, event, secret } = body.value;
+    let TestWebhook { url, event, secret, filters, redact, format, headers, sign_v1a } = body.value;
+    let telling = AskedTelling { filters, redact, format, headers, sign_v1a }.of_new(&caller.store).await?;
     let made_up = secret.is_none().then(|| sign::generate_secret(&*state.ids));
     let secret = secret.unwrap_or_else(|| made_up.clone());
     check_secret(secret.as_deref())?;
     let event = event.map_or(EventType::CallCompleted, |event| event.0);
-    let to = Recipient { org: caller.org, url: url.clone(), secret, previous_secret: None };
+    let whose = (&state.store, caller.org);
+    let to = Recipient::new(whose, url.clone(), secret, (telling, state.clock.now())).await?;
     let trial =
         state.trials.send(NewTrial { to, event }).await.map_err(|error| wrong("url", &error.to_string()))?;
     Ok(One::new(WebhookTest::new(event, url, made_up, trial)))
@@ -167,7 +190,8 @@ pub(crate) async fn test_webhook(
         return Err(ApiError::new(Code::Conflict, why));
     }
     let url = endpoint.url.clone();
-    let new = NewTrial::to(endpoint, caller.org, body.value.event.map(|event| event.0));
+    let event = body.value.event.map(|event| event.0);
+    let new = NewTrial::to(endpoint, (&state.store, caller.org), event, state.clock.now()).await?;
     let event = new.event;
     let refused = |error: delivery::guard::TargetError| ApiError::new(Code::Conflict, error.to_string());
     let trial = state.trials.send(new).await.map_err(refused)?;

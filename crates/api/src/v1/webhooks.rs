@@ -82,12 +82,15 @@ pub(crate) async fn create_webhook(
     body: Json<NewWebhook>,
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency(&headers, "POST /v1/webhooks", &body.raw)?;
-    let NewWebhook { url, events, description, secret, rate, ordering, .. } = body.value;
+    let mut new = body.value;
+    let telling = new.take_telling();
+    let NewWebhook { url, events, description, secret, rate, ordering, .. } = new;
     check_url(&state, &url)?;
     check_description(description.as_deref())?;
     let secret = secret.unwrap_or_else(|| Some(sign::generate_secret(&*state.ids)));
     check_secret(secret.as_deref())?;
-    let new = NewEndpoint { url, events: events.0, secret, source: None };
+    let telling = telling.of_new(&caller.store).await?;
+    let new = NewEndpoint { url, events: events.0, secret, source: None, telling };
     let aside = Aside { description, pacing: webhook_pacing::change(rate, ordering) };
     let now = state.clock.now();
     let answer = move |endpoint: &Endpoint| WebhookWithSecret::json(endpoint, now);
@@ -121,7 +124,7 @@ fn answer(webhook: ShownWebhook) -> One<ShownWebhook> {
 
 /// Change a webhook endpoint
 ///
-/// 409 where events are named and it forwards a source's messages.
+/// 409 where events are named, or what is told of them, and it forwards a source's messages.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", tag = "Webhooks",
     params(("id" = String, Path, description = "The endpoint's id.", format = Uuid)),
     request_body = ChangedWebhook,
@@ -136,14 +139,15 @@ pub(crate) async fn update_webhook(
     body: Json<ChangedWebhook>,
 ) -> Result<One<ShownWebhook>, ApiError> {
     let endpoint = find(&caller, id).await?;
-    if endpoint.source.is_some() && body.value.events.is_some() {
+    if endpoint.source.is_some() && body.value.is_about_events() {
         let why = "This webhook forwards a source's messages and is told no events";
         return Err(ApiError::new(Code::Conflict, why));
     }
     if let Some(url) = &body.value.url {
         check_url(&state, url)?;
     }
-    let changed = caller.store.update_endpoint(id, body.value.into_change()?).await?.ok_or_else(unknown)?;
+    let change = body.value.into_change(&endpoint.telling, &caller.store).await?;
+    let changed = caller.store.update_endpoint(id, change).await?.ok_or_else(unknown)?;
     Ok(answer(ShownWebhook::new(changed, state.clock.now())))
 }
 

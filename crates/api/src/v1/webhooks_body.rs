@@ -1,8 +1,8 @@
 //! The bodies of `/v1/webhooks`: what is asked of an endpoint, and how one is shown.
 
-use model::{EndpointId, EventFilter, SourceId, Stamp, Time, last4};
+use model::{EndpointId, EventFilter, Format, Redacted, SourceId, Stamp, Telling, Time, last4};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use store::{Endpoint, EndpointChange, EndpointState, HeldChoice, Trouble};
+use store::{Endpoint, EndpointChange, EndpointState, HeldChoice, OrgStore, Trouble};
 use utoipa::{
     ToSchema,
     openapi::{
@@ -16,6 +16,7 @@ use crate::{
     v1::{
         bodies::{given, whole, wrong},
         webhook_pacing::{self, Rate, WebhookOrdering},
+        webhook_telling::{AskedTelling, Filters, ShownTelling, WrittenHeaders},
     },
 };
 
@@ -83,6 +84,28 @@ pub(crate) struct NewWebhook {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub ordering: Option<WebhookOrdering>,
+    /// Of which calls it is told; null for all.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Filters>)]
+    pub filters: Option<Option<Filters>>,
+    /// What it is not told: the fields stay, and are null or masked.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, max_items = 10)]
+    pub redact: Option<Vec<Redacted>>,
+    /// The form of its webhooks' bodies.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub format: Option<Format>,
+    /// Headers that it is sent beside ours, such as `Authorization`: at most 20, of printable ASCII characters, with at most
+    /// 6000 bytes in all; none of ours, and none about the connection. Their values are never shown whole again.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<WrittenHeaders>)]
+    pub headers: Option<Option<WrittenHeaders>>,
+    /// Whether the organization's Ed25519 key signs too (`v1a` in `webhook-signature`); its public key is at
+    /// `/v1/signing-key`.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub sign_v1a: Option<bool>,
     /// Zapier's older name for `target_url`, which it sends beside it.
     #[serde(rename = "subscription_url")]
     #[schema(ignore)]
@@ -113,6 +136,29 @@ pub(crate) struct ChangedWebhook {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub ordering: Option<WebhookOrdering>,
+    /// Of which calls it is told; null for all.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Filters>)]
+    pub filters: Option<Option<Filters>>,
+    /// What it is not told: the fields stay, and are null or masked.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, max_items = 10)]
+    pub redact: Option<Vec<Redacted>>,
+    /// The form of its webhooks' bodies.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub format: Option<Format>,
+    /// Headers that it is sent beside ours, such as `Authorization`: at most 20, of printable ASCII characters, with at most
+    /// 6000 bytes in all; none of ours, and none about the connection. Those that are named are set, or left out where they are
+    /// null; the others stay. null for none at all.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<WrittenHeaders>)]
+    pub headers: Option<Option<WrittenHeaders>>,
+    /// Whether the organization's Ed25519 key signs too (`v1a` in `webhook-signature`); its public key is at
+    /// `/v1/signing-key`.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub sign_v1a: Option<bool>,
     /// Whether it is told.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -125,14 +171,44 @@ pub(crate) struct ChangedWebhook {
     pub held: Option<ChosenHeld>,
 }
 
+impl NewWebhook {
+    /// Takes what is asked of how it is told.
+    pub(crate) fn take_telling(&mut self) -> AskedTelling {
+        AskedTelling {
+            filters: self.filters.take(),
+            redact: self.redact.take(),
+            format: self.format.take(),
+            headers: self.headers.take(),
+            sign_v1a: self.sign_v1a.take(),
+        }
+    }
+}
+
 impl ChangedWebhook {
-    pub(crate) fn into_change(self) -> Result<EndpointChange, ApiError> {
+    /// Whether it says something that a forward has not: which events, and what is told of them.
+    pub(crate) fn is_about_events(&self) -> bool {
+        self.events.is_some() || self.filters.is_some() || self.redact.is_some() || self.format.is_some()
+    }
+
+    pub(crate) async fn into_change(
+        self,
+        now: &Telling,
+        records: &OrgStore,
+    ) -> Result<EndpointChange, ApiError> {
         check_description(self.description.as_ref().and_then(Option::as_deref))?;
+        let telling = AskedTelling {
+            filters: self.filters,
+            redact: self.redact,
+            format: self.format,
+            headers: self.headers,
+            sign_v1a: self.sign_v1a,
+        };
         Ok(EndpointChange {
             url: self.url,
             description: self.description,
             events: self.events.map(|events| events.0),
             pacing: webhook_pacing::change(self.rate, self.ordering),
+            telling: telling.read(now, records).await?,
             state: self.state.map(EndpointState::from),
             held: self.held.map(|ChosenHeld(choice)| choice).unwrap_or_default(),
         })
@@ -294,6 +370,8 @@ pub(crate) struct ShownWebhook {
     /// `X-InboundFlow-Signature`, which holds one signature, is made with it.
     #[schema(required)]
     previous_secret_until: Option<Time>,
+    #[serde(flatten)]
+    telling: ShownTelling,
     /// How it fails; null where it does not, as far as is known: it took its last webhook, or was changed since.
     #[schema(required)]
     trouble: Option<ShownTrouble>,
@@ -316,6 +394,7 @@ impl ShownWebhook {
             signed: endpoint.secret.is_some(),
             secret_last4: endpoint.secret.as_deref().and_then(last4),
             previous_secret_until,
+            telling: endpoint.telling.into(),
             trouble: endpoint.trouble.map(ShownTrouble::from),
             created_at: Stamp::from_micros(endpoint.created_at.micros()),
             updated_at: endpoint.updated_at,

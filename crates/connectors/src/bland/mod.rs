@@ -1,6 +1,7 @@
 //! Bland AI: its signature, and what its call object says of a call.
 
 mod history;
+mod setup;
 mod status;
 mod wire;
 
@@ -8,7 +9,7 @@ use model::{Completion, Platform, Stage, Time};
 use serde_json::Value;
 
 use crate::{
-    Connector, History, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
+    Connector, History, Parsed, Rejection, Request, Said, Secrets, Setup, Unreadable, read, settings,
     signature::{self, Algorithm},
 };
 
@@ -26,6 +27,10 @@ pub(crate) struct Bland;
 impl Connector for Bland {
     fn platform(&self) -> Platform {
         Platform::Bland
+    }
+
+    fn setup(&self) -> Setup {
+        setup::SETUP
     }
 
     /// `X-Webhook-Signature: <hex>`: HMAC-SHA256 with the account's webhook secret, over the body. It holds no time,
@@ -49,10 +54,6 @@ impl Connector for Bland {
         let ours =
             |secret: &str| signature::matches(Algorithm::Sha256, secret.as_bytes(), &[request.body], &mac);
         if secrets.each().any(ours) { Ok(()) } else { Err(Rejection::Mismatch { header: SIGNATURE.into() }) }
-    }
-
-    fn own_secret(&self) -> Option<&'static str> {
-        Some("the webhook secret of your Bland account (Account Settings, Keys)")
     }
 
     fn history(&self) -> Option<&'static dyn History> {

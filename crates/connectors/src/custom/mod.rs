@@ -7,6 +7,7 @@ mod mapping;
 mod messages;
 mod node;
 mod path;
+mod setup;
 mod value;
 pub(crate) mod word;
 
@@ -15,7 +16,7 @@ use std::cell::RefCell;
 use model::{Platform, Time};
 use serde_json::Value;
 
-use crate::{Connector, Missed, Parsed, Question, Rejection, Request, Secrets, Unreadable};
+use crate::{Connector, Missed, Parsed, Question, Rejection, Request, Secrets, Setup, Unreadable};
 use auth::Auth;
 use mapping::Mapping;
 
@@ -48,6 +49,10 @@ pub(crate) struct Custom;
 impl Connector for Custom {
     fn platform(&self) -> Platform {
         Platform::Custom
+    }
+
+    fn setup(&self) -> Setup {
+        setup::SETUP
     }
 
     fn verify(

@@ -4,6 +4,7 @@ mod audio;
 mod base64_text;
 mod history;
 mod proof;
+mod setup;
 mod wire;
 
 use http::HeaderMap;
@@ -11,8 +12,8 @@ use model::{Completion, Facts, Platform, RecordedAt, Stage, Time, Transfer, Vari
 use serde_json::Value;
 
 use crate::{
-    Connector, History, LargeBody, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
-    signature::Tolerance,
+    Connector, History, LargeBody, Parsed, Rejection, Request, Said, Secrets, Setup, Unreadable, read,
+    settings, signature::Tolerance,
 };
 
 const SIGNATURE: &str = "elevenlabs-signature";
@@ -29,6 +30,10 @@ impl Connector for ElevenLabs {
         Platform::ElevenLabs
     }
 
+    fn setup(&self) -> Setup {
+        setup::SETUP
+    }
+
     /// `ElevenLabs-Signature: t=<seconds since 1970>,v0=<hex>`: HMAC-SHA256 with the webhook's secret, over the digits
     /// of the time, a full stop and the body. There may be several `v0`.
     fn verify(
@@ -41,10 +46,6 @@ impl Connector for ElevenLabs {
         let mut proof = proof::Proof::begin(secrets, request.headers)?;
         proof.update(request.body);
         proof.finish(now)
-    }
-
-    fn own_secret(&self) -> Option<&'static str> {
-        Some("the secret that ElevenLabs shows when you make the webhook")
     }
 
     fn history(&self) -> Option<&'static dyn History> {

@@ -4,7 +4,7 @@ use model::{CallStatus, Completion, Facts, Phone, Platform, Stage, Time, Transfe
 use serde_json::Value;
 
 use crate::{
-    Connector, Parsed, Rejection, Request, Said, Secrets, Unreadable, read, settings,
+    Connector, Parsed, Rejection, Request, Said, Secrets, Setup, Unreadable, read, settings,
     signature::{self, Algorithm},
 };
 
@@ -16,6 +16,14 @@ pub(crate) struct Hallo;
 impl Connector for Hallo {
     fn platform(&self) -> Platform {
         Platform::Custom
+    }
+
+    fn setup(&self) -> Setup {
+        Setup {
+            name: "Hallo",
+            secret: None,
+            steps: &["In Hallo, open “Webhooks”, paste the address and give it the secret."],
+        }
     }
 
     /// `X-Hallo-Signature: <hex>`: HMAC-SHA256 over the body.

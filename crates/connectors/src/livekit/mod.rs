@@ -4,6 +4,7 @@ mod auth;
 mod participant;
 mod protojson;
 mod report;
+mod setup;
 mod status;
 mod wire;
 
@@ -11,7 +12,7 @@ use model::{Platform, Time};
 use serde_json::Value;
 
 use self::protojson::field;
-use crate::{Connector, Parsed, Rejection, Request, Secrets, Unreadable, read};
+use crate::{Connector, Parsed, Rejection, Request, Secrets, Setup, Unreadable, read};
 
 /// What the SDK's warm transfer adds to a room's name for the room in which the agent asks a person to take over.
 const CONSULTATION: &str = "-human-agent";
@@ -22,6 +23,10 @@ pub(crate) struct LiveKit;
 impl Connector for LiveKit {
     fn platform(&self) -> Platform {
         Platform::LiveKit
+    }
+
+    fn setup(&self) -> Setup {
+        setup::SETUP
     }
 
     /// `Authorization: <JWT>`: HS256 with the API secret, where the claim `sha256` is the hash of the body. An agent
@@ -35,10 +40,6 @@ impl Connector for LiveKit {
     ) -> Result<(), Rejection> {
         let settings = auth::Settings::read(settings).map_err(Rejection::Settings)?;
         auth::verify(secrets, &settings, request, now)
-    }
-
-    fn own_secret(&self) -> Option<&'static str> {
-        Some("the secret of your LiveKit API key")
     }
 
     fn check_settings(&self, settings: &Value) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Retell AI: its signature, and what each of its events says of a call.
 
 mod history;
+mod setup;
 mod status;
 mod wire;
 
@@ -10,7 +11,8 @@ use model::{Completion, Facts, Platform, Stage, Time, Transfer};
 use serde_json::{Value, json};
 
 use crate::{
-    Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, question, read,
+    Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Setup, Unreadable, question,
+    read,
     settings::{self, ANSWERS},
     signature::{self, Algorithm, Tolerance},
 };
@@ -37,6 +39,10 @@ impl Connector for Retell {
         Platform::Retell
     }
 
+    fn setup(&self) -> Setup {
+        setup::SETUP
+    }
+
     /// `X-Retell-Signature: v=<milliseconds since 1970>,d=<hex>`: HMAC-SHA256 with the API key that carries the
     /// webhook badge, over the body followed by the digits of the time.
     fn verify(
@@ -61,10 +67,6 @@ impl Connector for Retell {
             return Err(Rejection::Mismatch { header: SIGNATURE.into() });
         }
         signature::check_age(signed_at, now, TOLERANCE)
-    }
-
-    fn own_secret(&self) -> Option<&'static str> {
-        Some("your Retell API key that has the webhook badge")
     }
 
     fn history(&self) -> Option<&'static dyn History> {

@@ -2,6 +2,7 @@
 
 mod actions;
 mod auth;
+mod setup;
 mod status;
 mod wire;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use model::{CallStatus, Completion, Platform, Stage, Time};
 use serde_json::{Value, json};
 
-use crate::{Connector, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
+use crate::{Connector, Parsed, Question, Rejection, Request, Said, Secrets, Setup, Unreadable, read};
 
 /// Synthflow's name for the message in its documentation; the message itself has none.
 const POST_CALL: &str = "post-call";
@@ -27,6 +28,10 @@ pub(crate) struct Synthflow;
 impl Connector for Synthflow {
     fn platform(&self) -> Platform {
         Platform::Synthflow
+    }
+
+    fn setup(&self) -> Setup {
+        setup::SETUP
     }
 
     /// A secret at the end of the address, or a signature over nothing but the call's id. The latter tells that

@@ -4,6 +4,7 @@ mod auth;
 mod history;
 mod leg;
 mod settings;
+mod setup;
 mod status;
 mod wire;
 
@@ -13,7 +14,9 @@ use model::{Completion, Platform, Stage, Time, Transfer};
 use serde_json::{Value, json};
 
 use self::settings::Settings;
-use crate::{Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
+use crate::{
+    Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Setup, Unreadable, read,
+};
 
 /// How long Telnyx waits to be told an assistant's variables, unless the assistant has another
 /// `dynamic_variables_webhook_timeout_ms`. Its pages say one second and one and a half: the shorter is safe.
@@ -31,6 +34,10 @@ impl Connector for Telnyx {
         Platform::Telnyx
     }
 
+    fn setup(&self) -> Setup {
+        setup::SETUP
+    }
+
     /// `telnyx-signature-ed25519: <base64>` over `telnyx-timestamp` (seconds since 1970), a bar and the body. The
     /// source's secret is the account's public key in base64, which is no secret: Telnyx shows it in its portal.
     fn verify(
@@ -41,10 +48,6 @@ impl Connector for Telnyx {
         now: Time,
     ) -> Result<(), Rejection> {
         auth::verify(secrets, request, now)
-    }
-
-    fn own_secret(&self) -> Option<&'static str> {
-        Some("a key pair: give the public key of your Telnyx account")
     }
 
     fn history(&self) -> Option<&'static dyn History> {

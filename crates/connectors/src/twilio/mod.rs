@@ -4,6 +4,7 @@ mod auth;
 mod event_stream;
 mod history;
 mod question;
+mod setup;
 mod status;
 mod wire;
 
@@ -12,7 +13,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::{
-    Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read,
+    Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Setup, Unreadable, read,
     settings::{self, ANSWERS},
     signature,
 };
@@ -28,6 +29,10 @@ impl Connector for Twilio {
         Platform::Twilio
     }
 
+    fn setup(&self) -> Setup {
+        setup::SETUP
+    }
+
     /// `X-Twilio-Signature: <base64>`: HMAC-SHA1 with the account's auth token over the address that Twilio was told,
     /// followed by the form's names and values in order. No time is signed.
     fn verify(
@@ -38,10 +43,6 @@ impl Connector for Twilio {
         _now: Time,
     ) -> Result<(), Rejection> {
         auth::verify(secrets, request)
-    }
-
-    fn own_secret(&self) -> Option<&'static str> {
-        Some("your Twilio account's auth token")
     }
 
     fn history(&self) -> Option<&'static dyn History> {

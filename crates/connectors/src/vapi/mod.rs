@@ -3,13 +3,16 @@
 mod auth;
 mod history;
 mod question;
+mod setup;
 mod status;
 mod wire;
 
 use model::{Completion, Platform, Stage, Time, Transfer};
 use serde_json::Value;
 
-use crate::{Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Unreadable, read};
+use crate::{
+    Connector, History, Parsed, Question, Rejection, Request, Said, Secrets, Setup, Unreadable, read,
+};
 
 /// The connector for Vapi.
 pub(crate) struct Vapi;
@@ -17,6 +20,10 @@ pub(crate) struct Vapi;
 impl Connector for Vapi {
     fn platform(&self) -> Platform {
         Platform::Vapi
+    }
+
+    fn setup(&self) -> Setup {
+        setup::SETUP
     }
 
     fn verify(

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
-use model::{Permission, event::webhook_body, id::kind};
+use model::{Permission, id::kind};
 use store::{DeliveryDetail, DeliveryState, Resent, StoredAttempt};
 
 use super::deliveries::badge;
@@ -32,10 +32,12 @@ struct AttemptView {
     sent: Vec<(String, String)>,
     received: Vec<(String, String)>,
     answer: Option<String>,
+    /// The body, where it is another than the last try's.
+    body: Option<String>,
 }
 
 impl AttemptView {
-    fn new(attempt: StoredAttempt, url: &str, zone: &Zone) -> Self {
+    fn new(attempt: StoredAttempt, body: Option<&str>, url: &str, zone: &Zone) -> Self {
         let status = match attempt.status {
             Some(status @ 200..=299) => Badge::new(status.to_string(), "check", "good"),
             Some(status) => Badge::new(status.to_string(), "cross", "bad"),
@@ -60,6 +62,7 @@ impl AttemptView {
             sent: attempt.request_headers,
             received: attempt.response_headers.unwrap_or_default(),
             answer: attempt.response_body.filter(|body| !body.is_empty()).map(|body| show::pretty(&body)),
+            body: body.map(|body| show::pretty(body.as_bytes())),
         }
     }
 }
@@ -93,16 +96,18 @@ pub(crate) async fn show_delivery(
     let (store, zone) = (person.door(Permission::ReadDeliveries)?, person.zone(&state));
     let detail = store.get_delivery(id).await?.ok_or_else(|| PageError::not_found("delivery"))?;
     let verdict = verdict(&detail, &zone);
-    let DeliveryDetail { summary, event_at, data, forwarded, attempts } = detail;
-    let body = match forwarded {
-        Some(body) => String::from_utf8_lossy(&body).into_owned(),
-        None => webhook_body(&summary.event, event_at, person.visitor.org, summary.id, &data),
-    };
+    let body_of = |attempt| detail.body(attempt, person.visitor.org);
+    let body = body_of(detail.attempts.last());
+    let bodies: Vec<String> = detail.attempts.iter().map(|attempt| body_of(Some(attempt))).collect();
+    let DeliveryDetail { summary, attempts, .. } = detail;
     let curl = attempts.last().map(|attempt| curl(attempt, &summary.url, &body));
     let may_resend = person.may(Permission::ResendDeliveries)
         && !matches!(summary.state, DeliveryState::InFlight | DeliveryState::Pending);
     // The last try says most.
-    let attempts = attempts.into_iter().rev().map(|attempt| AttemptView::new(attempt, &summary.url, &zone));
+    let attempts = attempts.into_iter().zip(&bodies).rev().map(|(attempt, sent)| {
+        let other = Some(sent.as_str()).filter(|sent| *sent != body);
+        AttemptView::new(attempt, other, &summary.url, &zone)
+    });
     page(&DeliveryPage {
         shell: person.shell(&state, summary.event.clone(), Tab::Deliveries),
         id: summary.id.to_string(),

@@ -7,7 +7,7 @@ use axum::{
 };
 use delivery::NewTrial;
 use http::StatusCode;
-use model::{EndpointId, EventType, Permission, id::kind, last4};
+use model::{EndpointId, EventType, Permission, TellingChange, id::kind, last4};
 use store::{Endpoint, EndpointChange, EndpointState, HeldChoice, ListDeliveries, OrgStore, Waiting};
 
 use super::{
@@ -210,10 +210,12 @@ pub(crate) async fn change_integration(
     // A forward is told no events, so its form has none.
     let checked = draft.check_place(&state.trials).and_then(|(url, description)| {
         let events = if draft.is_forward { None } else { Some(draft.filter()?) };
+        let telling = if draft.is_forward { TellingChange::default() } else { draft.telling()? };
         Ok(EndpointChange {
             url: Some(url),
             description: Some(description),
             events,
+            telling,
             ..EndpointChange::default()
         })
     });
@@ -272,7 +274,8 @@ pub(crate) async fn test_integration(
     if endpoint.source.is_some() {
         return Err(cannot("It gets a voice platform’s own messages: to test it, make a call there.".into()));
     }
-    let new = NewTrial::to(endpoint.clone(), person.visitor.org, None::<EventType>);
+    let (whose, now) = ((&state.store, person.visitor.org), state.clock.now());
+    let new = NewTrial::to(endpoint.clone(), whose, None::<EventType>, now).await?;
     let (event, url) = (new.event, new.to.url.clone());
     let sent = state.trials.send(new).await;
     let trial = sent.map_err(|error| cannot(endpoint::sentence(&error.to_string())))?;

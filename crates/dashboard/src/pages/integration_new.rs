@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use delivery::{NewTrial, Recipient, sign};
 use http::StatusCode;
-use model::{EventType, Permission};
+use model::{EventType, Permission, Telling};
 use serde::{Deserialize, Serialize};
 use store::{Aside, Endpoint, NewEndpoint};
 
@@ -83,17 +83,20 @@ pub(crate) async fn test_or_save(
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &again);
         }
     };
+    let mut telling = Telling::default();
+    checked.telling.apply(&mut telling);
     if fields.text("do") != "save" {
         let event = EventType::ALL.into_iter().find(|event| checked.events.wants(*event));
-        let shown = match test(&state, &person, checked.url, event.unwrap_or(EventType::CallCompleted)).await
-        {
+        let event = event.unwrap_or(EventType::CallCompleted);
+        let shown = match test(&state, &person, (checked.url, telling), event).await? {
             Ok(test) => NewPage { test: Some(test), ..form(&person, &state, tool, once, draft) },
             Err(fault) => NewPage { fault: Faults(Some(fault)), ..form(&person, &state, tool, once, draft) },
         };
         return page(&shown);
     }
     let secret = sign::generate_secret(&*state.ids);
-    let new = NewEndpoint { url: checked.url, events: checked.events, secret: Some(secret), source: None };
+    let (url, events) = (checked.url, checked.events);
+    let new = NewEndpoint { url, events, secret: Some(secret), source: None, telling };
     let once = once::idempotency(&once, "POST /settings/integrations/new", &fields);
     let aside = Aside { description: checked.description, ..Aside::default() };
     let written = store.create_endpoint_once(new, aside, Some(once), made).await?;
@@ -114,13 +117,16 @@ fn made(endpoint: &Endpoint) -> String {
 }
 
 /// Sends a sample to an address that is not saved, signed with a secret that is made up for it.
-async fn test(state: &Dashboard, person: &Person, url: String, event: EventType) -> Result<TestView, Fault> {
+async fn test(
+    state: &Dashboard,
+    person: &Person,
+    (url, telling): (String, Telling),
+    event: EventType,
+) -> Result<Result<TestView, Fault>, PageError> {
     let secret = Some(sign::generate_secret(&*state.ids));
-    let to = Recipient { org: person.visitor.org, url: url.clone(), secret, previous_secret: None };
-    let trial = state
-        .trials
-        .send(NewTrial { to, event })
-        .await
-        .map_err(|error| ("url", sentence(&error.to_string())))?;
-    Ok(TestView::new(event, url, trial))
+    let whose = (&state.store, person.visitor.org);
+    let to = Recipient::new(whose, url.clone(), secret, (telling, state.clock.now())).await?;
+    let sent = state.trials.send(NewTrial { to, event }).await;
+    let shown = sent.map(|trial| TestView::new(event, url, trial));
+    Ok(shown.map_err(|error| ("url", sentence(&error.to_string()))))
 }

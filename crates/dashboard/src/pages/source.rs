@@ -5,6 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
+use connectors::OwnSecret;
 use http::StatusCode;
 use model::{Permission, SourceId, id::kind, is_usable_secret, last4};
 use store::{ListedSource, OrgStore, Rotation, SourceChange};
@@ -20,7 +21,7 @@ use crate::{
     fault::{Fault, Faults},
     once,
     person::Person,
-    platforms::{self, OwnSecret},
+    platforms,
     shell::{Shell, Tab, page_with},
     show::Moment,
 };

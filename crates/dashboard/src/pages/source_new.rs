@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
+use connectors::OwnSecret;
 use http::StatusCode;
 use model::{Permission, Platform, SourceId, is_usable_secret};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::{
     fault::{Fault, Faults},
     once,
     person::Person,
-    platforms::{self, OwnSecret},
+    platforms,
     shell::{Shell, Tab, page, page_with},
 };
 

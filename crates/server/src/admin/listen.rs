@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use delivery::{Happened, Recipient, Trial, guard::Target, sign};
-use model::{EventFilter, EventType, Stamp};
+use model::{EventFilter, EventType, Stamp, Telling};
 use serde_json::json;
-use store::{ListEvents, LoggedEvent, OrgStore};
+use store::{ListEvents, LoggedEvent, Store};
 
 use crate::{
     admin::{check_org, webhooks::no_endpoint},
@@ -35,8 +35,8 @@ pub(crate) async fn listen(
     check_org(&store, options.org).await?;
     let records = store.org(options.org);
     let types = options.events.as_deref().map(types_of).transpose()?.unwrap_or_default();
-    let to = recipient(&records, &world, &options).await?;
-    let trials = app::trials(&allowing(config, &options.forward_to)?, &world)?;
+    let trials = app::trials(&allowing(config, &options.forward_to)?, &world, &store)?;
+    let to = recipient(&store, &world, &options).await?;
     let mut after = match options.since {
         Some(since) => Stamp::from_micros(since.micros()),
         None => records.end_of_events().await?,
@@ -72,18 +72,18 @@ fn happened(logged: LoggedEvent) -> Happened {
     Happened { id: logged.id, event: logged.event, at: logged.created_at.time(), data: logged.data }
 }
 
-/// The address, with what signs: an endpoint's secrets, or one that is made up and shown.
-async fn recipient(records: &OrgStore, world: &World, options: &ListenOptions) -> anyhow::Result<Recipient> {
-    let (org, url) = (options.org, options.forward_to.clone());
+/// The address, and how it is told: as an endpoint is, or signed with a secret that is made up and shown.
+async fn recipient(store: &Store, world: &World, options: &ListenOptions) -> anyhow::Result<Recipient> {
+    let (org, url, now) = (options.org, options.forward_to.clone(), world.clock.now());
     let Some(id) = options.webhook else {
         let secret = sign::generate_secret(&*world.ids);
         output::complain(&format!("signed with the secret {secret}"));
-        return Ok(Recipient { org, url, secret: Some(secret), previous_secret: None });
+        return Ok(Recipient::new((store, org), url, Some(secret), (Telling::default(), now)).await?);
     };
-    let endpoint = records.get_endpoint(id).await?;
+    let endpoint = store.org(org).get_endpoint(id).await?;
     let endpoint = endpoint.with_context(|| format!("--webhook: {}", no_endpoint(id)))?;
     anyhow::ensure!(endpoint.secret.is_some(), "--webhook: the endpoint {id} has no secret");
-    Ok(Recipient { url, ..Recipient::of(endpoint, org) })
+    Ok(Recipient { url, ..Recipient::of(endpoint, (store, org), now).await? })
 }
 
 /// The names of the events that are asked for.

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context;
-use delivery::{sign, verify::Received};
+use delivery::{
+    sign,
+    verify::{Finding, Received},
+};
 use serde_json::json;
 
 use crate::{
@@ -23,9 +26,14 @@ pub(crate) fn signature(world: &World, shown: Shown, command: SignatureCommand) 
             let (secret, body) = (read_secret(&secret_file)?, read_body(&body_file)?);
             sign_body(shown, &secret, &body, id, timestamp.unwrap_or(now))
         }
-        SignatureCommand::Verify { secret_file, body_file, headers } => {
-            let (secret, body) = (read_secret(&secret_file)?, read_body(&body_file)?);
-            verify(shown, &Received { secret: &secret, headers: &headers, body: &body }, now)
+        SignatureCommand::Verify { secret_file, public_key, body_file, headers } => {
+            let secret = secret_file.as_deref().map(read_secret).transpose()?;
+            let body = read_body(&body_file)?;
+            let received =
+                Received { secret: secret.as_deref().unwrap_or_default(), headers: &headers, body: &body };
+            let mut findings = if secret.is_some() { received.check() } else { Vec::new() };
+            findings.extend(public_key.and_then(|key| received.check_public_key(&key)));
+            verify(shown, &received, &findings, now)
         }
     }
 }
@@ -57,8 +65,7 @@ fn sign_body(
     Ok(())
 }
 
-fn verify(shown: Shown, received: &Received<'_>, now: i64) -> anyhow::Result<()> {
-    let findings = received.check();
+fn verify(shown: Shown, received: &Received<'_>, findings: &[Finding], now: i64) -> anyhow::Result<()> {
     anyhow::ensure!(
         !findings.is_empty(),
         "--header: there is neither X-InboundFlow-Signature nor webhook-signature"

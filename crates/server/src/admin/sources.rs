@@ -35,6 +35,9 @@ pub(crate) async fn source(
     shown: Shown,
     command: SourceCommand,
 ) -> anyhow::Result<()> {
+    if let SourceCommand::Preview { platform, settings_file, message_file } = &command {
+        return preview(shown, platform, settings_file.as_deref(), message_file);
+    }
     let store = open_store(config, &world).await?;
     let desk = Desk { config, world, shown, store };
     match command {
@@ -58,6 +61,7 @@ pub(crate) async fn source(
             let overlap = if no_overlap { Duration::ZERO } else { overlap.0 };
             desk.rotate(id, secret_file.as_deref(), overlap).await
         }
+        SourceCommand::Preview { .. } => Ok(()),
         SourceCommand::Events { source, outcome, limit } => desk.events(source, outcome, limit).await,
         SourceCommand::Reprocess { source, event, since, until, outcome, accept_rejected } => {
             let rejected = if accept_rejected { Rejected::Accept } else { Rejected::Leave };
@@ -184,7 +188,13 @@ impl Desk<'_> {
         let source = self.find(id).await?.source;
         check_url(self.config, &url)?;
         let secret = secret_file.map(read_secret).transpose()?;
-        let new = NewEndpoint { url, events: EventFilter::default(), secret, source: Some(id) };
+        let new = NewEndpoint {
+            url,
+            events: EventFilter::default(),
+            secret,
+            source: Some(id),
+            telling: Default::default(),
+        };
         let endpoint = self.store.org(source.org).create_endpoint(new).await?;
         let text = format!("Endpoint {} is sent what comes to source {id}, as it comes", endpoint.id);
         let shown = json!({"id": endpoint.id, "url": endpoint.url, "source_id": id});
@@ -308,6 +318,34 @@ impl Desk<'_> {
         let org = self.store.find_source(id).await?.with_context(|| no_source(id))?.org;
         self.store.org(org).get_source(id).await?.with_context(|| no_source(id))
     }
+}
+
+/// Tells what a message would become, as the API does.
+fn preview(
+    shown: Shown,
+    platform: &str,
+    settings_file: Option<&Path>,
+    message_file: &Path,
+) -> anyhow::Result<()> {
+    let platform = Platform::parse(platform).context("--platform")?;
+    let settings = settings_file.map(|path| read_settings(platform, path)).transpose()?.unwrap_or_default();
+    let message = read_file(message_file).context("--message-file")?;
+    match connectors::preview(platform, &settings, message.as_bytes()) {
+        Ok(preview) => {
+            let outcome = if preview.changes.is_empty() { "ignored" } else { "accepted" };
+            let mut value = json!({"outcome": outcome, "reason": null});
+            let fields = value.as_object_mut().context("an object")?;
+            fields.extend(serde_json::to_value(&preview)?.as_object().cloned().unwrap_or_default());
+            shown.one(&value, &serde_json::to_string_pretty(&value)?);
+        }
+        Err(reason) => {
+            let text = format!("It could not be read: {reason}");
+            let nothing = json!({"outcome": "failed", "reason": reason, "event": null, "event_id": null,
+                "external_id": null, "changes": [], "missed": []});
+            shown.one(&nothing, &text);
+        }
+    }
+    Ok(())
 }
 
 /// What a message was answered, where it asked something.

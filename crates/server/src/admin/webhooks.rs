@@ -3,9 +3,9 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, bail};
-use delivery::{NewTrial, Recipient, guard::Target, sign};
+use delivery::{NewTrial, Recipient, Trials, guard::Target, sign};
 use ingest::Ingest;
-use model::{EndpointId, EventFilter, EventType, OrgId, PacingChange, Time, sample};
+use model::{EndpointId, EventFilter, EventType, OrgId, PacingChange, Telling, TellingChange, Time, sample};
 use serde_json::{Value, json};
 use store::{
     Endpoint, EndpointChange, EndpointState, EventData, HeldChoice, NewEndpoint, NewEvent, Rotation, Store,
@@ -13,20 +13,20 @@ use store::{
 };
 
 use crate::{
-    admin::{check_org, deliveries::exchange, read_secret},
+    admin::{check_org, deliveries::exchange, read_secret, signing_key, telling},
     app::{self, World},
-    cli::{TriggerOptions, WebhookCommand},
+    cli::{TellingOptions, TriggerOptions, WebhookCommand},
     config::Config,
     open_store,
     output::{self, Shown},
 };
 
 /// What the commands share.
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     config: &'a Config,
-    world: World,
-    shown: Shown,
-    store: Store,
+    pub(super) world: World,
+    pub(super) shown: Shown,
+    pub(super) store: Store,
 }
 
 pub(crate) async fn webhook(
@@ -38,24 +38,28 @@ pub(crate) async fn webhook(
     let store = open_store(config, &world).await?;
     let desk = Desk { config, world, shown, store };
     match command {
-        WebhookCommand::Create { org, url, events, secret_file, no_secret, pacing } => {
+        WebhookCommand::Create { org, url, events, secret_file, no_secret, pacing, telling } => {
             let secret = desk.secret(secret_file.as_deref(), no_secret)?;
-            desk.create(org, (url, &events), secret, pacing.into()).await
+            desk.create(org, (url, &events), secret, (pacing.into(), *telling)).await
         }
         WebhookCommand::List { org } => desk.list(org).await,
         WebhookCommand::Get { id } => desk.get(id).await,
-        WebhookCommand::Update { id, url, events, description, pacing } => {
+        WebhookCommand::Update { id, url, events, description, pacing, telling } => {
             let pacing = PacingChange::from(pacing);
             anyhow::ensure!(
                 url.is_some()
                     || events.is_some()
                     || description.is_some()
-                    || pacing != PacingChange::default(),
-                "nothing is to be changed: give --url, --events, --description, --rate or --ordering"
+                    || pacing != PacingChange::default()
+                    || *telling != TellingOptions::default(),
+                "nothing is to be changed: give --url, --events, --description, --rate, --ordering or what else it is \
+                 told"
             );
             let events = events.map(|events| parse_events(&events)).transpose()?;
             let description = description.map(|text| Some(text).filter(|text| !text.trim().is_empty()));
-            let change = EndpointChange { url, description, events, pacing, ..EndpointChange::default() };
+            let telling = desk.change_of_telling(id, *telling).await?;
+            let change =
+                EndpointChange { url, description, events, pacing, telling, ..EndpointChange::default() };
             desk.update(id, change).await
         }
         WebhookCommand::Pause { id } => desk.turn(id, EndpointState::Paused, HeldChoice::default()).await,
@@ -66,13 +70,29 @@ pub(crate) async fn webhook(
             let overlap = if no_overlap { Duration::ZERO } else { overlap.0 };
             desk.rotate(id, secret_file.as_deref(), overlap).await
         }
-        WebhookCommand::Test { id: Some(id), event, .. } => desk.test(id, event).await,
-        WebhookCommand::Test { id: None, url, org, event, secret_file, no_secret } => {
+        WebhookCommand::Test { id: Some(id), event, telling, .. } => {
+            anyhow::ensure!(
+                *telling == TellingOptions::default(),
+                "an endpoint is tested as it is told: change it with `webhook update`"
+            );
+            desk.test(id, event).await
+        }
+        WebhookCommand::Test { id: None, url, org, event, secret_file, no_secret, telling } => {
             let (url, org) = url.zip(org).context("give an endpoint's id, or --url and --org")?;
+            check_org(&desk.store, org).await?;
             let given = no_secret || secret_file.is_some();
             let secret = desk.secret(secret_file.as_deref(), no_secret)?;
-            desk.test_address(org, url, event, secret, if given { Origin::Given } else { Origin::MadeUp })
-                .await
+            let telling = telling::of_new(*telling, &desk.store.org(org)).await?;
+            let secret = (secret, if given { Origin::Given } else { Origin::MadeUp });
+            desk.test_address((org, url), event, secret, telling).await
+        }
+        WebhookCommand::PublicKey { org } => signing_key::show(&desk, org).await,
+        WebhookCommand::RotateKey { org, expire_previous: true, .. } => {
+            signing_key::expire_previous(&desk, org).await
+        }
+        WebhookCommand::RotateKey { org, overlap, no_overlap, .. } => {
+            let overlap = if no_overlap { Duration::ZERO } else { overlap.0 };
+            signing_key::rotate(&desk, org, overlap).await
         }
     }
 }
@@ -90,11 +110,12 @@ impl Desk<'_> {
         org: OrgId,
         (url, events): (String, &str),
         secret: Option<String>,
-        pacing: PacingChange,
+        (pacing, telling): (PacingChange, TellingOptions),
     ) -> anyhow::Result<()> {
         check_org(&self.store, org).await?;
         check_url(self.config, &url)?;
-        let new = NewEndpoint { url, events: parse_events(events)?, secret, source: None };
+        let telling = telling::of_new(telling, &self.store.org(org)).await?;
+        let new = NewEndpoint { url, events: parse_events(events)?, secret, source: None, telling };
         let endpoint = self.store.org(org).create_paced_endpoint(new, pacing).await?;
         let mut text = format!("Endpoint {} is told of {events}", endpoint.id);
         if let Some(secret) = &endpoint.secret {
@@ -124,19 +145,33 @@ impl Desk<'_> {
 
     fn show(&self, endpoint: &Endpoint) {
         let until = endpoint.overlap_until(self.world.clock.now());
-        self.shown.record(
-            &json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
+        let mut record = json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
             "events": events_of(endpoint), "source_id": endpoint.source, "rate": endpoint.pacing.rate,
             "ordering": endpoint.pacing.ordering.as_str(), "state": endpoint.state.as_str(),
             "trouble": trouble_of(endpoint), "signed": endpoint.secret.is_some(), "previous_secret_until": until,
-            "created_at": endpoint.created_at, "updated_at": endpoint.updated_at}),
-        );
+            "created_at": endpoint.created_at, "updated_at": endpoint.updated_at});
+        for (name, value) in api::shown::telling(endpoint.telling.clone()).as_object().into_iter().flatten() {
+            record[name.as_str()] = value.clone();
+        }
+        self.shown.record(&record);
+    }
+
+    async fn change_of_telling(
+        &self,
+        id: EndpointId,
+        options: TellingOptions,
+    ) -> anyhow::Result<TellingChange> {
+        let (org, endpoint) = self.find(id).await?;
+        telling::change(options, &endpoint.telling, &self.store.org(org)).await
     }
 
     async fn update(&self, id: EndpointId, change: EndpointChange) -> anyhow::Result<()> {
         let (org, endpoint) = self.find(id).await?;
+        let TellingChange { calls, redact, format, .. } = &change.telling;
+        let is_about_events =
+            change.events.is_some() || calls.is_some() || redact.is_some() || format.is_some();
         anyhow::ensure!(
-            endpoint.source.is_none() || change.events.is_none(),
+            endpoint.source.is_none() || !is_about_events,
             "--events: this endpoint forwards a source's messages and is told no events"
         );
         if let Some(url) = &change.url {
@@ -213,28 +248,30 @@ impl Desk<'_> {
             endpoint.source.is_none(),
             "this endpoint forwards a source's messages: to test it, send the source one"
         );
-        let new = NewTrial::to(endpoint, org, event);
-        self.send(new, None).await
+        let now = self.world.clock.now();
+        let trials = app::trials(self.config, &self.world, &self.store)?;
+        let new = NewTrial::to(endpoint, (&self.store, org), event, now).await?;
+        self.send(&trials, new, None).await
     }
 
     async fn test_address(
         &self,
-        org: OrgId,
-        url: String,
+        (org, url): (OrgId, String),
         event: Option<EventType>,
-        secret: Option<String>,
-        origin: Origin,
+        (secret, origin): (Option<String>, Origin),
+        telling: Telling,
     ) -> anyhow::Result<()> {
-        check_org(&self.store, org).await?;
         let made_up = secret.clone().filter(|_| origin == Origin::MadeUp);
         let event = event.unwrap_or(EventType::CallCompleted);
-        let to = Recipient { org, url, secret, previous_secret: None };
-        self.send(NewTrial { to, event }, made_up).await
+        let trials = app::trials(self.config, &self.world, &self.store)?;
+        let telling = (telling, self.world.clock.now());
+        let to = Recipient::new((&self.store, org), url, secret, telling).await?;
+        self.send(&trials, NewTrial { to, event }, made_up).await
     }
 
-    async fn send(&self, new: NewTrial, made_up: Option<String>) -> anyhow::Result<()> {
+    async fn send(&self, trials: &Trials, new: NewTrial, made_up: Option<String>) -> anyhow::Result<()> {
         let (event, url) = (new.event, new.to.url.clone());
-        let trial = app::trials(self.config, &self.world)?.send(new).await?;
+        let trial = trials.send(new).await?;
         let error = trial.error.clone();
         let value = api::shown::trial(event, url, made_up.clone(), trial);
         let mut text = exchange(&value);

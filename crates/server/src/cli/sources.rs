@@ -98,6 +98,18 @@ pub enum SourceCommand {
         #[arg(long, conflicts_with = "overlap")]
         no_overlap: bool,
     },
+    /// Tell what a message would become at a source with some settings; nothing is stored, nobody's signature is checked
+    Preview {
+        /// The platform
+        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(platforms()))]
+        platform: String,
+        /// A file with the source's settings as JSON, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        settings_file: Option<PathBuf>,
+        /// A file with the body as the platform posts it, `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        message_file: PathBuf,
+    },
     /// List the newest events that arrived at a source, and what became of them
     Events {
         /// The source's id

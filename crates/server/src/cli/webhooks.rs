@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::span::Span;
+use crate::{cli::TellingOptions, span::Span};
 
 /// Webhook endpoints.
 #[derive(Subcommand)]
@@ -29,6 +29,9 @@ pub enum WebhookCommand {
         /// How fast it is sent what it is owed, and in which order.
         #[command(flatten)]
         pacing: PacingOptions,
+        /// What it is told beyond that, and how.
+        #[command(flatten)]
+        telling: Box<TellingOptions>,
     },
     /// List an organization's endpoints
     List {
@@ -57,6 +60,9 @@ pub enum WebhookCommand {
         /// How fast it is sent what it is owed, and in which order.
         #[command(flatten)]
         pacing: PacingOptions,
+        /// What it is told beyond that, and how.
+        #[command(flatten)]
+        telling: Box<TellingOptions>,
     },
     /// Stop telling an endpoint for a while; what it is owed and what happens meanwhile is held
     Pause {
@@ -113,6 +119,30 @@ pub enum WebhookCommand {
         /// Do not sign
         #[arg(long)]
         no_secret: bool,
+        /// How it would be told.
+        #[command(flatten)]
+        telling: Box<TellingOptions>,
+    },
+    /// Show the organization's public key, with which receivers check the `v1a` signatures of Standard Webhooks
+    PublicKey {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+    },
+    /// Give the organization a new Ed25519 key, with the one before signing beside it for a while
+    RotateKey {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// How long the key before signs too, at most 7d
+        #[arg(long, value_name = "SPAN", default_value = "24h")]
+        overlap: Span,
+        /// Sign with the new key alone at once
+        #[arg(long, conflicts_with = "overlap")]
+        no_overlap: bool,
+        /// Make no new key, but end the overlap of the last rotation
+        #[arg(long, conflicts_with_all = ["overlap", "no_overlap"])]
+        expire_previous: bool,
     },
 }
 
@@ -236,8 +266,11 @@ pub enum SignatureCommand {
     /// Check the signatures of a webhook that was received, and say which part is wrong
     Verify {
         /// A file with the secret, `-` for standard input
-        #[arg(long, value_name = "FILE")]
-        secret_file: PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present = "public_key")]
+        secret_file: Option<PathBuf>,
+        /// The organization's public key, `whpk_…`, for the `v1a` signatures of Standard Webhooks
+        #[arg(long, value_name = "KEY")]
+        public_key: Option<String>,
         /// A file with the body, byte for byte
         #[arg(long, value_name = "FILE")]
         body_file: PathBuf,
@@ -262,7 +295,7 @@ pub struct ListenOptions {
     /// Also what was told after this, such as 2026-02-24T21:00:00Z
     #[arg(long, value_name = "TIME")]
     pub since: Option<model::Time>,
-    /// Sign as this endpoint does; without, a secret is made up
+    /// Sign as this endpoint's webhooks are, with its form, redaction and headers; without, a secret is made up
     #[arg(long, value_name = "ID")]
     pub webhook: Option<model::EndpointId>,
     /// Stop after so many

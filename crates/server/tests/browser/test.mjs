@@ -253,6 +253,22 @@ try {
   const refused = await page.request.get(server.base + "/v1/calls", { headers: { authorization: `Bearer ${key}` } });
   assert.equal(refused.status(), 401);
 
+  // The documentation: what is copied from it works here, one language shows at a time, and words are found.
+  await page.goto(server.base + "/docs/api/calls");
+  const sample = page.locator(".samples").first();
+  assert.match(await sample.locator("pre:visible").textContent(), new RegExp(`^curl '${server.base}/v1/calls`));
+  await sample.locator("summary", { hasText: "Python" }).click();
+  assert.match(await sample.locator("pre:visible").textContent(), /^import os/);
+  await look("40-docs-reference", null);
+  await look("41-docs", "/docs");
+  await look("42-docs-webhooks", "/docs/webhooks");
+  await page.goto(server.base + "/docs");
+  await page.fill("#q", "secret rotation");
+  await page.press("#q", "Enter");
+  await page.waitForSelector("mark");
+  await look("43-docs-search", new URL(page.url()).pathname + new URL(page.url()).search);
+  await page.goto(server.base + "/settings/api");
+
   // Out, wrong, and in again where one wanted to go.
   await page.click("text=Sign out");
   await look("16-sign-in", "/sign-in");

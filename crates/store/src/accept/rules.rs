@@ -6,9 +6,11 @@ use std::{
 };
 
 use model::{
-    Appointment, AppointmentId, AssistantId, CallState, Change, Contact, IdGen, Lead, Platform,
+    Appointment, AppointmentId, AssistantId, CallId, CallState, Change, Contact, IdGen, Lead, Platform,
     RecordingLinks, Time,
 };
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{Error, NewEvent, Recordings, Result};
 
@@ -23,8 +25,19 @@ pub struct Rules {
     pub changed_bookings: fn(&CallState) -> Vec<String>,
     /// How long `call.completed` waits for a better message that the platform announced.
     pub completion_wait: Duration,
+    /// Who is told of what follows.
+    pub telling: Telling,
     /// Whether the recordings that messages tell of are fetched.
     pub recordings: Recordings,
+}
+
+/// Who is told of what follows from a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Whoever wants to know.
+    Owed,
+    /// Nobody: it came with a history, and was over before anybody asked for it.
+    Quiet,
 }
 
 /// A call as it stands, and everything that a decision looks at.
@@ -59,6 +72,8 @@ pub struct Situation<'a> {
     pub opted_in: bool,
     /// How long `call.completed` waits.
     pub completion_wait: Duration,
+    /// Who is told of what follows.
+    pub telling: Telling,
     /// Where recordings are served from, where they are.
     pub links: Option<&'a RecordingLinks>,
     /// The time.
@@ -92,10 +107,59 @@ pub struct OrgSettings {
 pub struct BookingChanges {
     /// The appointments, of whichever call, that have one of the ids.
     pub targets: Vec<Appointment>,
-    /// The uses of tools that have changed one already.
+    /// When the calls began that booked them, where they say so.
+    pub booked: Vec<(AppointmentId, Time)>,
+    /// The uses of this call's tools that have changed one already.
     pub made: Vec<String>,
-    /// Those that calls changed before, with when the last such call began.
-    pub changed: Vec<(AppointmentId, Time)>,
+    /// What uses of tools did to them before, of whichever call.
+    pub changed: Vec<ChangedBefore>,
+}
+
+/// What the use of a tool did to an appointment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChange {
+    /// It moved it.
+    Rescheduled,
+    /// It called it off.
+    Cancelled,
+}
+
+impl ToolChange {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rescheduled => "rescheduled",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [Self::Rescheduled, Self::Cancelled].into_iter().find(|change| change.as_str() == word)
+    }
+}
+
+/// That the use of a tool changed an appointment before.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangedBefore {
+    /// The appointment.
+    pub appointment: AppointmentId,
+    /// What it did.
+    pub change: ToolChange,
+    /// The call in which it was used.
+    pub call: CallId,
+    /// When that call began, where it says so.
+    pub began_at: Option<Time>,
+}
+
+/// That a use of a tool changes an appointment now.
+#[derive(Clone, Debug)]
+pub struct ChangedNow {
+    /// The use.
+    pub tool_call: String,
+    /// The appointment.
+    pub appointment: AppointmentId,
+    /// What it does.
+    pub change: ToolChange,
 }
 
 /// What follows from a call. Stamps in the records are the store's to give; what stands in them is not looked at.
@@ -108,8 +172,10 @@ pub struct Decision {
     pub lead: Option<Lead>,
     /// The appointments to write, likewise.
     pub appointments: Vec<(String, Appointment)>,
-    /// The uses of tools that changed an appointment, and which.
-    pub changes: Vec<(String, AppointmentId)>,
+    /// The uses of tools that changed an appointment.
+    pub changes: Vec<ChangedNow>,
+    /// The ids of bookings that tools changed and of which no appointment is here.
+    pub awaited: Vec<String>,
     /// The events to tell.
     pub events: Vec<NewEvent>,
 }

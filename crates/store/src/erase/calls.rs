@@ -116,8 +116,10 @@ async fn erase_beside(tx: &mut Tx<'_>, job: &mut Job, call: CallId, stamp: Stamp
     let sql = "DELETE FROM answers WHERE org_id = ?2 \
                AND message_id IN (SELECT id FROM inbox WHERE call_id = ?1 AND org_id = ?2)";
     job.erasure.erased.platform_answers += tx.execute(sql, params![call, job.org]).await?;
-    let sql = "DELETE FROM appointment_changes WHERE call_id = ?1 AND org_id = ?2";
-    tx.execute(sql, params![call, job.org]).await?;
+    for table in ["appointment_changes", "awaited_bookings"] {
+        let sql = format!("DELETE FROM {table} WHERE call_id = ?1 AND org_id = ?2");
+        tx.execute(&sql, params![call, job.org]).await?;
+    }
     let recordings = recording_objects::delete_of_call(tx, (job.org, call), job.now, stamp).await?;
     job.erasure.erased.recordings += recordings as u64;
     Ok(())

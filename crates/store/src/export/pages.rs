@@ -259,10 +259,14 @@ fn source(row: &mut Cells<'_>) -> Result<Record> {
 fn webhook(row: &mut Cells<'_>) -> Result<Record> {
     let endpoint = endpoints::read(row)?;
     let place = Place { at: endpoint.created_at, id: endpoint.id.uuid() };
+    let telling = &endpoint.telling;
+    // Of headers only the names: their values may be secrets.
+    let headers: Vec<&str> = telling.headers.iter().map(|(name, _)| name).collect();
     let value = json!({"id": endpoint.id, "url": endpoint.url, "description": endpoint.description,
         "events": endpoint.events, "status": endpoint.state.as_str(), "source_id": endpoint.source,
         "rate": endpoint.pacing.rate, "ordering": endpoint.pacing.ordering.as_str(),
-        "created_at": endpoint.created_at, "updated_at": endpoint.updated_at});
+        "filters": telling.calls, "redact": telling.redact, "format": telling.format, "header_names": headers,
+        "sign_v1a": telling.v1a, "created_at": endpoint.created_at, "updated_at": endpoint.updated_at});
     placed_record(place, &value)
 }
 

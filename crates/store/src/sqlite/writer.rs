@@ -26,6 +26,9 @@ const GROUP: usize = 256;
 /// After so many commits the planner's statistics are looked after.
 const OPTIMIZE_EVERY: u64 = 10_000;
 
+/// A table of fewer rows may soon be another one.
+const SMALL: u32 = 10_000;
+
 /// A write that waits for its turn.
 pub(super) trait Job: Send {
     /// Whether it can be run again after it was rolled back.
@@ -124,7 +127,7 @@ pub(super) fn start(
         let mut commits: u64 = 0;
         while let Some(first) = writer.next() {
             if commits.is_multiple_of(OPTIMIZE_EVERY) {
-                writer.optimize();
+                optimize(&writer.connection);
             }
             commits += 1;
             writer.commit_group(first);
@@ -144,12 +147,6 @@ struct Writer {
 impl Writer {
     fn next(&mut self) -> Option<Box<dyn Job>> {
         self.waiting.pop_front().or_else(|| self.jobs.recv().ok())
-    }
-
-    /// Without statistics the planner takes a status for as telling as a phone number. Bounded by `analysis_limit`,
-    /// so it takes milliseconds; where it fails, the next time may do.
-    fn optimize(&mut self) {
-        let _ = self.connection.execute_batch("PRAGMA optimize(0x10002)");
     }
 
     /// Runs a write and those that wait behind it, commits them together, and answers each.
@@ -228,6 +225,21 @@ impl Writer {
     }
 }
 
+/// Without statistics the planner takes a status for as telling as a phone number. Bounded by `analysis_limit`,
+/// so it takes milliseconds; where it fails, the next time may do.
+///
+/// Those of small tables are forgotten at once: whoever plans by them looks through a table from its beginning, and goes
+/// on doing so when it has grown.
+fn optimize(connection: &Connection) {
+    let sql = format!(
+        "PRAGMA optimize(0x10002); \
+         DELETE FROM sqlite_stat1 \
+             WHERE tbl NOT IN (SELECT tbl FROM sqlite_stat1 WHERE CAST(stat AS INTEGER) >= {SMALL}); \
+         ANALYZE sqlite_schema"
+    );
+    let _ = connection.execute_batch(&sql);
+}
+
 /// Runs a write in a savepoint, and undoes it where it fails.
 fn run_alone(connection: &mut Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
     connection.prepare_cached("SAVEPOINT alone")?.execute([])?;
@@ -237,4 +249,51 @@ fn run_alone(connection: &mut Connection, job: &mut dyn Job) -> rusqlite::Result
     }
     connection.prepare_cached("RELEASE alone")?.execute([])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{migrate, sqlite::open_writer};
+
+    #[test]
+    fn what_was_found_while_there_was_little_is_not_what_one_plans_by_when_there_is_much() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("test.db");
+        migrate::sqlite(&path).expect("a schema");
+        let connection = open_writer(&path).expect("a connection");
+        connection.pragma_update(None, "foreign_keys", false).expect("calls of nobody");
+        let fill = |calls: u32| {
+            let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+                       INSERT INTO calls (id, org_id, source_id, source, external_id, created_at, updated_at, status, \
+                           spam, tags, ranks, completion, transfer) \
+                       SELECT randomblob(16), x'01', x'02', 'vapi', hex(randomblob(16)), random(), 1, 'completed', \
+                           FALSE, '[]', '', 0, 0 FROM n";
+            connection.execute(sql, [calls]).expect("calls");
+            optimize(&connection);
+        };
+        let plan = |key: &str| -> String {
+            let sql = format!(
+                "EXPLAIN QUERY PLAN SELECT c.seq, m.body FROM calls c LEFT JOIN messages m ON m.seq = c.seq \
+                 WHERE {key} AND c.org_id = ?1"
+            );
+            connection.query_row(&sql, [None::<i64>; 3], |row| row.get("detail")).expect("a plan")
+        };
+        let is_kept = || -> bool {
+            let sql = "SELECT count(*) > 0 FROM sqlite_stat1 WHERE tbl = 'calls'";
+            connection.query_row(sql, [], |row| row.get(0)).expect("whether they are kept")
+        };
+
+        for (calls, kept) in [(1, false), (2 * SMALL, true)] {
+            fill(calls);
+            assert_eq!(is_kept(), kept);
+            for key in ["c.id = ?2 AND ?3 IS NULL", "c.source_id = ?2 AND c.external_id = ?3"] {
+                assert!(
+                    plan(key).starts_with("SEARCH c USING INDEX sqlite_autoindex_calls"),
+                    "{}",
+                    plan(key)
+                );
+            }
+        }
+    }
 }

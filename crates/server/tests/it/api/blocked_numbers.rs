@@ -250,6 +250,7 @@ fn that_a_call_started_is_told_once_however_the_block_list_changes_during_it() {
             events: EventFilter::Only(vec![EventType::CallStarted]),
             secret: None,
             source: None,
+            telling: Default::default(),
         };
         org.endpoint_with(new).await;
         let client = app.key(&org);

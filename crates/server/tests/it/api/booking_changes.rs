@@ -1,12 +1,19 @@
 //! Tools that move an appointment or call it off change the one that they mean, once, and make no other.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
-use model::{EventFilter, Platform};
+use model::{EventFilter, Platform, Time};
 use serde_json::{Value, json};
 use store::NewEndpoint;
 
-use super::orders::Told;
-use crate::support::{Client, Org, Receiver, Setup, Signing, TestApp, on_both_with, report};
+use super::{
+    completeness::{all, before, connected, import},
+    orders::{Told, permutations},
+};
+use crate::support::{
+    Client, Org, Receiver, Setup, Signing, StandIn, TestApp, finished, on_both_with, report,
+};
 
 /// The use of a tool: its name, what it was asked and what it answered.
 type Use = (&'static str, Value, Value);
@@ -48,7 +55,14 @@ fn calls_off(id: &str) -> Use {
 async fn everything(app: &TestApp, receiver: &Receiver) -> (Org, Signing) {
     let org = app.org("Harbor Plumbing").await;
     let url = receiver.url("/");
-    org.endpoint_with(NewEndpoint { url, events: EventFilter::Everything, secret: None, source: None }).await;
+    org.endpoint_with(NewEndpoint {
+        url,
+        events: EventFilter::Everything,
+        secret: None,
+        source: None,
+        telling: Default::default(),
+    })
+    .await;
     let source = org.source(Platform::Vapi).await;
     (org, source)
 }
@@ -110,6 +124,130 @@ fn a_later_call_changes_the_appointment_of_an_earlier_one() {
         cancelled 2026-03-05T15:00:00.000Z 2026-03-05T15:30:00.000Z bk_3 Ada Reyes
         ");
         assert_eq!(told(&receiver), "appointment.cancelled");
+    });
+}
+
+/// A call that began some minutes after the first one could.
+fn later(minutes: i64, id: &str, uses: &[Use]) -> String {
+    call(id, uses).replace("T20:58:00", &format!("T20:{:02}:00", 10 + minutes))
+}
+
+/// Moves a booking to an hour of a day, where the calendar answers with this id.
+fn moves_to(id: &str, hour: u32, answered: &str) -> Use {
+    let asked = json!({"booking_id": id, "new_start": format!("2026-03-05T{hour}:00:00Z")});
+    ("reschedule_appointment", asked, json!({"data": {"uid": answered, "status": "accepted"}}))
+}
+
+#[test]
+fn the_calls_that_booked_moved_and_called_off_an_appointment_come_to_the_same_in_any_order() {
+    let cases = [
+        (
+            vec![
+                later(1, "books", &[books("bk_1")]),
+                later(2, "moves", &[moves_to("bk_1", 15, "bk_1")]),
+                later(3, "moves again", &[moves_to("bk_1", 16, "bk_1")]),
+                later(4, "calls off", &[calls_off("bk_1")]),
+            ],
+            "cancelled 2026-03-05T16:00:00.000Z 2026-03-05T16:30:00.000Z bk_1 Ada Reyes",
+        ),
+        (
+            vec![
+                later(1, "books", &[books("bk_1")]),
+                later(2, "moves", &[moves_to("bk_1", 15, "bk_2")]),
+                later(3, "moves again", &[moves_to("bk_2", 16, "bk_3")]),
+                later(4, "calls off", &[calls_off("bk_3")]),
+            ],
+            "cancelled 2026-03-05T16:00:00.000Z 2026-03-05T16:30:00.000Z bk_3 Ada Reyes",
+        ),
+        (
+            vec![
+                later(1, "books", &[books("bk_1")]),
+                later(2, "calls off", &[calls_off("bk_1")]),
+                later(3, "takes it up again", &[moves_to("bk_1", 15, "bk_1")]),
+            ],
+            "rescheduled 2026-03-05T15:00:00.000Z 2026-03-05T15:30:00.000Z bk_1 Ada Reyes",
+        ),
+    ];
+    on_both_with(Setup::unhurried(), async |app| {
+        for (calls, expected) in &cases {
+            for order in permutations(&(0..calls.len()).collect::<Vec<_>>()) {
+                let receiver = Receiver::start().await;
+                let (org, source) = everything(app, &receiver).await;
+                let client = app.key(&org);
+                for number in &order {
+                    source.accept(app, &calls[*number]).await;
+                }
+                assert_eq!(shown(&client).await, *expected, "{order:?}");
+                app.settle().await;
+                let told = told(&receiver);
+                let count = |word: &str| told.split(' ').filter(|event| *event == word).count();
+                assert_eq!(count("appointment.booked"), 1, "{order:?}: {told}");
+                let cancelled = usize::from(expected.starts_with("cancelled"));
+                assert!(count("appointment.cancelled") >= cancelled, "{order:?}: {told}");
+                // All of them once more, a day later.
+                app.tick(Duration::from_secs(25 * 3600)).await;
+                for number in &order {
+                    source.accept(app, &calls[*number]).await;
+                }
+                assert_eq!(shown(&client).await, *expected, "{order:?}, again");
+                assert_eq!(self::told(&receiver), "", "{order:?}, again");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_called_off_before_a_booking_was_made_was_another_one() {
+    on_both_with(Setup::unhurried(), async |app| {
+        for order in [[0, 1], [1, 0]] {
+            let (org, source) = everything(app, &Receiver::start().await).await;
+            let calls = [later(1, "calls off", &[calls_off("7")]), later(2, "books", &[books("7")])];
+            for number in order {
+                source.accept(app, &calls[number]).await;
+            }
+            let expected = "booked 2026-03-04T10:00:00.000Z 2026-03-04T10:30:00.000Z 7 Ada Reyes";
+            assert_eq!(shown(&app.key(&org)).await, expected, "{order:?}");
+        }
+    });
+}
+
+/// A call as its platform's list has it, in which a tool was used.
+fn listed(platform: Platform, id: &str, began: Time, (name, asked, answered): Use) -> Value {
+    let mut call = finished(platform, id, began);
+    if platform == Platform::Vapi {
+        let told: Value = serde_json::from_str(&self::call(id, &[(name, asked, answered)])).expect("JSON");
+        call["artifact"] = told["message"]["artifact"].clone();
+    } else {
+        call["transcript_with_tool_calls"] = json!([
+            {"role": "tool_call_invocation", "tool_call_id": "t", "name": name, "arguments": asked.to_string()},
+            {"role": "tool_call_result", "tool_call_id": "t", "content": answered.to_string()},
+        ]);
+    }
+    call
+}
+
+#[test]
+fn an_imported_history_is_the_same_whichever_end_its_platform_lists_first() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    on_both_with(Setup::unhurried(), async |app| {
+        // The one lists the newest call first, the other the oldest.
+        for platform in [Platform::Vapi, Platform::Retell] {
+            let receiver = Receiver::start().await;
+            let (org, _) = everything(app, &receiver).await;
+            let (client, stand_in) = (app.key(&org), StandIn::start(platform).await);
+            let since = before(app.now(), 10 * DAY);
+            stand_in.has([
+                listed(platform, "books", since + DAY, books("bk_1")),
+                listed(platform, "cancels", since + 2 * DAY, calls_off("bk_1")),
+            ]);
+            let source = connected(&client, platform, &stand_in).await;
+            import(&client, &source, since).await;
+            app.settle().await;
+            assert_eq!(all(&client, "/v1/calls").await.len(), 2);
+            let expected = "cancelled 2026-03-04T10:00:00.000Z 2026-03-04T10:30:00.000Z bk_1 Ada Reyes";
+            assert_eq!(shown(&client).await, expected, "{platform:?}");
+            assert_eq!(receiver.take_events(), [""; 0], "history is told to nobody");
+        }
     });
 }
 

@@ -1,4 +1,4 @@
-//! Recordings in a bucket: a stand-in speaks as much of S3 as is needed.
+//! Recordings in a bucket: stand-ins speak as much of S3, Google Cloud Storage and Azure Blob Storage as is needed.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,57 +24,135 @@ use crate::support::spawn;
 struct Bucket {
     objects: Mutex<HashMap<String, Vec<u8>>>,
     /// Of the object that is being written.
-    parts: Mutex<BTreeMap<u32, Vec<u8>>>,
+    parts: Mutex<BTreeMap<usize, Vec<u8>>>,
+}
+
+/// Whose the bucket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    S3,
+    Google,
+    Azure,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::S3, Self::Google, Self::Azure];
+
+    fn store(self) -> &'static str {
+        match self {
+            Self::S3 => "s3://recordings/of/calls",
+            Self::Google => "gs://recordings/of/calls",
+            Self::Azure => "az://recordings/of/calls",
+        }
+    }
+
+    /// What an operator sets, and where the stand-in is.
+    fn options(self, endpoint: &str) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::S3 => vec![
+                ("aws_endpoint", endpoint),
+                ("aws_allow_http", "true"),
+                ("aws_region", "eu-central-1"),
+                ("aws_access_key_id", "the-key"),
+                ("aws_secret_access_key", "the-secret"),
+            ],
+            Self::Google => vec![
+                ("google_base_url", endpoint),
+                ("google_allow_http", "true"),
+                ("google_bearer_token", "the-token"),
+            ],
+            Self::Azure => vec![
+                ("azure_storage_endpoint", endpoint),
+                ("azure_allow_http", "true"),
+                ("azure_storage_account_name", "account"),
+                ("azure_storage_account_key", "dGhlLWtleQ=="),
+            ],
+        }
+    }
+
+    /// How a request begins its proof.
+    fn proof(self) -> &'static str {
+        match self {
+            Self::S3 => "AWS4-HMAC-SHA256 Credential=the-key/",
+            Self::Google => "Bearer the-token",
+            Self::Azure => "SharedKey account:",
+        }
+    }
+
+    /// In which header the type of the sound is.
+    fn content_type(self) -> &'static str {
+        if self == Self::Azure { "x-ms-blob-content-type" } else { "content-type" }
+    }
 }
 
 async fn answer(
-    State(bucket): State<Arc<Bucket>>,
+    State((kind, bucket)): State<(Kind, Arc<Bucket>)>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !header("authorization").starts_with("AWS4-HMAC-SHA256 Credential=the-key/") {
+    if !header("authorization").starts_with(kind.proof()) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let (path, query) = (uri.path().to_owned(), uri.query().unwrap_or_default());
-    let part = query.split('&').find_map(|pair| pair.strip_prefix("partNumber=")?.parse().ok());
+    // Google's client writes the slashes of a name as it writes any other sign.
+    let path = uri.path().replace("%2F", "/");
+    let query: HashMap<String, String> =
+        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let asks = |name: &str| query.contains_key(name);
+    let is_sound = || assert_eq!(header(kind.content_type()), "audio/mpeg");
     let (mut objects, mut parts) = (bucket.objects.lock().expect("it"), bucket.parts.lock().expect("they"));
-    match (method.as_str(), part) {
-        ("POST", _) if query.starts_with("uploads") => {
-            assert_eq!(header("content-type"), "audio/mpeg");
+    match method.as_str() {
+        "POST" if query.get("comp").is_some_and(|comp| comp == "batch") => {
+            let body = String::from_utf8(body.to_vec()).expect("text");
+            let named = body.lines().find_map(|line| line.strip_prefix("DELETE ")?.split(' ').next());
+            deleted_in_batch(objects.remove(named.expect("a name")).is_some())
+        }
+        "POST" if asks("uploads") => {
+            is_sound();
             "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
                 .into_response()
         }
-        ("PUT", Some(number)) => {
+        "PUT" if asks("partNumber") || asks("blockid") => {
+            let number = parts.len();
             parts.insert(number, body.to_vec());
             [("etag", format!("\"{number}\""))].into_response()
         }
-        ("POST", _) => {
+        "POST" | "PUT" if asks("uploadId") || query.get("comp").is_some_and(|comp| comp == "blocklist") => {
             objects.insert(path, std::mem::take(&mut *parts).into_values().flatten().collect());
-            "<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>"
-                .into_response()
+            let done = "<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>";
+            ([("etag", "\"e\"")], done).into_response()
         }
-        ("PUT", None) => {
-            assert_eq!(header("content-type"), "audio/mpeg");
+        "PUT" => {
+            is_sound();
             objects.insert(path, body.to_vec());
             [("etag", "\"e\"")].into_response()
         }
-        ("GET", _) => match objects.get(&path) {
+        "GET" => match objects.get(&path) {
             Some(bytes) => part_of(bytes, header("range")),
             None => StatusCode::NOT_FOUND.into_response(),
         },
-        ("DELETE", _) if query.contains("uploadId") => {
+        "DELETE" if asks("uploadId") => {
             parts.clear();
             StatusCode::NO_CONTENT.into_response()
         }
-        ("DELETE", _) => {
-            objects.remove(&path);
-            StatusCode::NO_CONTENT.into_response()
-        }
+        "DELETE" => match objects.remove(&path) {
+            // S3 does not say that there was nothing.
+            None if kind == Kind::Google => StatusCode::NOT_FOUND.into_response(),
+            _ => StatusCode::NO_CONTENT.into_response(),
+        },
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
+}
+
+/// Azure's answer to a batch of one deletion.
+fn deleted_in_batch(was_there: bool) -> Response {
+    let status = if was_there { "202 Accepted" } else { "404 The specified blob does not exist." };
+    let body = format!(
+        "--b\r\nContent-Type: application/http\r\nContent-ID: 0\r\n\r\nHTTP/1.1 {status}\r\nx-ms-version: 1\r\n\r\n--b--\r\n"
+    );
+    (StatusCode::ACCEPTED, [("content-type", "multipart/mixed; boundary=b")], body).into_response()
 }
 
 fn part_of(bytes: &[u8], range: &str) -> Response {
@@ -100,20 +178,21 @@ async fn read(vault: &Vault, range: Range<u64>) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_bucket_keeps_recordings_as_a_folder_does() {
+    for kind in Kind::ALL {
+        keep(kind).await;
+    }
+}
+
+async fn keep(kind: Kind) {
     let bucket = Arc::<Bucket>::default();
-    let router = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(bucket.clone());
+    let state = (kind, bucket.clone());
+    let router = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(state);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     spawn(async move { axum::serve(listener, router).await });
     let mut config = Config::default();
-    config.recordings.store = Some("s3://recordings/of/calls".into());
-    for (name, value) in [
-        ("aws_endpoint", endpoint.as_str()),
-        ("aws_allow_http", "true"),
-        ("aws_region", "eu-central-1"),
-        ("aws_access_key_id", "the-key"),
-        ("aws_secret_access_key", "the-secret"),
-    ] {
+    config.recordings.store = Some(kind.store().into());
+    for (name, value) in kind.options(&endpoint) {
         config.recordings.options.insert(name.into(), value.into());
     }
     let vault = app::vault(&config).expect("a vault");
@@ -138,5 +217,7 @@ async fn a_bucket_keeps_recordings_as_a_folder_does() {
     let mut upload = vault.put("org/a", sound);
     upload.write(Bytes::from(vec![0; 12_000_000])).await.expect("written");
     upload.abort().await;
-    assert!(bucket.parts.lock().expect("they").is_empty() && bucket.objects.lock().expect("it").is_empty());
+    // What is no object yet Azure throws away by itself.
+    assert!(kind == Kind::Azure || bucket.parts.lock().expect("they").is_empty(), "{kind:?}");
+    assert!(bucket.objects.lock().expect("it").is_empty(), "{kind:?}");
 }

@@ -136,6 +136,7 @@ fn deliveries_are_found_by_what_they_are_and_what_became_of_them() {
             events: model::EventFilter::default(),
             secret: None,
             source: None,
+            telling: Default::default(),
         };
         let nowhere = org.endpoint_with(nowhere).await.id;
         org.source(Platform::Vapi).await.accept(app, &report("a", json!("+14155550142"), booking())).await;

@@ -34,20 +34,20 @@ fn an_endpoint_is_made_shown_changed_and_deleted() {
         let body = json!({"url": "https://hooks.example.com/in", "events": ["call.completed", "lead.created"],
             "description": "The CRM", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"});
         let made = client.post("/v1/webhooks", &body).await;
-        assert_snapshot!(made.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/in","description":"The CRM","events":["call.completed","lead.created"],"source_id":null,"rate":null,"ordering":"none","state":"enabled","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#);
+        assert_snapshot!(made.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/in","description":"The CRM","events":["call.completed","lead.created"],"source_id":null,"rate":null,"ordering":"none","state":"enabled","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"filters":null,"redact":[],"format":"inboundflow","headers":{},"sign_v1a":false,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#);
         let id = made.json()["data"]["id"].clone();
         assert_eq!(made.json()["id"], id, "where Zapier looks for it");
         let path = format!("/v1/webhooks/{}", text(&id));
 
         let shown = client.get(&path).await;
-        assert_snapshot!(shown.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/in","description":"The CRM","events":["call.completed","lead.created"],"source_id":null,"rate":null,"ordering":"none","state":"enabled","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z"}"#);
+        assert_snapshot!(shown.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/in","description":"The CRM","events":["call.completed","lead.created"],"source_id":null,"rate":null,"ordering":"none","state":"enabled","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"filters":null,"redact":[],"format":"inboundflow","headers":{},"sign_v1a":false,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000001Z"}"#);
         assert!(!shown.header("etag").is_empty());
         assert_eq!(client.data("/v1/webhooks").await, json!([shown.json()["data"]]));
 
         let change = json!({"url": "https://hooks.example.com/other", "events": ["all"], "description": null,
             "state": "paused"});
         let changed = client.patch(&path, &change).await;
-        assert_snapshot!(changed.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/other","description":null,"events":["all"],"source_id":null,"rate":null,"ordering":"none","state":"paused","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000017Z"}"#);
+        assert_snapshot!(changed.json()["data"], @r#"{"id":"00000000-0000-7000-8000-000000000034","url":"https://hooks.example.com/other","description":null,"events":["all"],"source_id":null,"rate":null,"ordering":"none","state":"paused","signed":true,"secret_last4":"LaSw","previous_secret_until":null,"filters":null,"redact":[],"format":"inboundflow","headers":{},"sign_v1a":false,"trouble":null,"created_at":"2026-02-24T21:00:00.000001Z","updated_at":"2026-02-24T21:00:00.000017Z"}"#);
         assert_ne!(changed.header("etag"), shown.header("etag"));
         let kept = client.patch(&path, &json!({"state": "enabled"})).await.json()["data"].take();
         assert_eq!((&kept["state"], &kept["url"]), (&json!("enabled"), &change["url"]));
@@ -122,7 +122,7 @@ fn what_is_wrong_with_an_endpoint_is_told() {
         400 bad_request: Wrong field: missing field `events` at line 1 column 38
         400 bad_request: Wrong field `events`: must name at least one event, or `all` at line 1 column 50
         400 bad_request: Wrong field `events`: `call.answered` is no event: there are all, *, call.completed, call.transferred, appointment.booked, lead.created, call.started, call.updated, lead.updated, appointment.updated, appointment.cancelled, contact.created, contact.updated, endpoint.failing, endpoint.disabled, endpoint.recovered at line 1 column 65
-        400 bad_request: Wrong field: unknown field `evnts`, expected one of `hookUrl`, `targetUrl`, `target_url`, `url`, `event`, `events`, `description`, `secret`, `subscription_url` at line 1 column 62
+        400 bad_request: Wrong field: unknown field `evnts`, expected one of `hookUrl`, `targetUrl`, `target_url`, `url`, `event`, `events`, `description`, `secret`, `filters`, `redact`, `format`, `headers`, `sign_v1a`, `subscription_url` at line 1 column 62
         400 bad_request: Wrong field `secret`: must have 1 to 1000 characters, not all of them blank
         400 bad_request: Wrong field `description`: must have at most 500 characters
         400 bad_request: Wrong field `url`: the URL must begin with https://
@@ -133,7 +133,7 @@ fn what_is_wrong_with_an_endpoint_is_told() {
         400 bad_request: Wrong field `url`: invalid type: null, expected a string at line 1 column 11
         400 bad_request: Wrong field `state`: unknown variant `gone`, expected `enabled` or `paused` at line 1 column 15
         400 bad_request: Wrong field `held`: must be `deliver`, `discard` or an ISO 8601 date-time with its offset, such as 2026-02-24T21:00:00Z at line 1 column 34
-        400 bad_request: Wrong field: unknown field `secret`, expected one of `url`, `description`, `events`, `state`, `held` at line 1 column 9
+        400 bad_request: Wrong field: unknown field `secret`, expected one of `url`, `description`, `events`, `filters`, `redact`, `format`, `headers`, `sign_v1a`, `state`, `held` at line 1 column 9
         400 bad_request: Wrong field `overlap_seconds`: must be a whole number from 0 to 604800
         400 bad_request: Wrong field `expire_previous`: unknown variant `later`, expected `now` at line 1 column 26
         400 bad_request: Wrong field `url`: the address 127.0.0.2 is loopback; allow it with delivery.allow_targets

@@ -98,6 +98,9 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/webhooks/{id}/recoverable", Row::Record("webhooks")),
         ("POST /v1/webhooks/{id}/recover", Row::Record("webhooks")),
         ("GET /v1/recoveries/{id}", Row::Record("recoveries")),
+        // That each organization has its own is in `signing_key.rs`.
+        ("GET /v1/signing-key", Row::Pure),
+        ("POST /v1/signing-key/rotate", Row::Pure),
         ("GET /v1/deliveries", Row::List),
         ("GET /v1/deliveries/{id}", Row::Record("deliveries")),
         ("POST /v1/deliveries/{id}/resend", Row::Record("deliveries")),

@@ -12,7 +12,7 @@ use super::{
 use crate::support::{Client, Item, Org, Receiver, Setup, Storage, on_both, on_both_with, wav};
 
 async fn endpoint(org: &Org, url: String, events: EventFilter) -> Value {
-    let new = NewEndpoint { url, events, secret: None, source: None };
+    let new = NewEndpoint { url, events, secret: None, source: None, telling: Default::default() };
     json!(org.endpoint_with(new).await.id)
 }
 

@@ -142,8 +142,14 @@ impl<'a> Told<'a> {
     async fn play(&self, app: &TestApp, order: &[Step]) -> Outcome {
         let (org, receiver) = (app.org("Harbor Plumbing").await, Receiver::start().await);
         let url = receiver.url("/");
-        org.endpoint_with(NewEndpoint { url, events: EventFilter::Everything, secret: None, source: None })
-            .await;
+        org.endpoint_with(NewEndpoint {
+            url,
+            events: EventFilter::Everything,
+            secret: None,
+            source: None,
+            telling: Default::default(),
+        })
+        .await;
         let source = org.source_with(self.platform, self.settings.clone()).await;
         for (message, rest) in order {
             post(app, &source, self.messages[*message]).await;

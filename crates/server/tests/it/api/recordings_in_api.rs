@@ -88,7 +88,7 @@ fn a_recording_that_a_message_brings_is_not_asked_for() {
 }
 
 #[test]
-fn without_a_key_nothing_is_promised_and_with_one_it_is_fetched_when_it_is_told_again() {
+fn without_a_key_nothing_is_promised_and_a_key_that_comes_later_has_it_fetched() {
     on_both_with(fetching(), async |app| {
         let (api, sound) = (Storage::start().await, wav(1, 1));
         api.put(AUDIO, [Item::sound(&sound)]);
@@ -98,18 +98,38 @@ fn without_a_key_nothing_is_promised_and_with_one_it_is_fetched_when_it_is_told_
         source.accept(app, TRANSCRIPTION).await;
         app.tick(Duration::from_secs(3600)).await;
         let call = only_call(&client).await;
-        assert_eq!((&call["recording_url"], &call["recordings"]), (&Value::Null, &json!([])));
+        let why =
+            "no message has brought it, and the source has no key of the platform's API, which gives it out";
+        let known = json!([{"variant": "mono", "state": "failed", "url": null, "content_type": null,
+            "size_bytes": null, "duration_seconds": null, "error": why}]);
+        assert_eq!((&call["recording_url"], &call["recordings"]), (&Value::Null, &known));
+        assert_eq!(call["recording_available"], false);
         give_key(app, &org, &source, &api).await;
-        let events = client.data(&format!("/v1/sources/{}/events", source.source)).await;
-        let again = format!(
-            "/v1/sources/{}/events/{}/reprocess",
-            source.source,
-            events[0]["id"].as_str().expect("an id")
-        );
-        let read = client.post(&again, &json!({})).await;
-        assert_eq!(read.status, 200, "{}", read.shown());
-        app.tick(Duration::from_secs(60)).await;
-        assert_eq!(client.get(&path_of(&only_call(&client).await)).await.bytes, sound);
+        let call = only_call(&client).await;
+        assert_eq!(call["recording_available"], true);
+        assert_eq!(client.get(&path_of(&call)).await.bytes, sound);
+    });
+}
+
+#[test]
+fn a_recording_that_a_message_brings_to_a_source_without_a_key_is_there_in_either_order() {
+    let audio = json!({"type": "post_call_audio", "event_timestamp": 1_771_938_160, "data": {
+        "agent_id": "agent_155", "conversation_id": "conv_155", "full_audio": BASE64.encode(wav(2, 1)),
+    }});
+    let messages = [TRANSCRIPTION.to_owned(), audio.to_string()];
+    on_both_with(fetching(), async |app| {
+        for order in [[0, 1], [1, 0]] {
+            let org = app.org("Harbor Plumbing").await;
+            let (source, client) = (org.source(Platform::ElevenLabs).await, app.key(&org));
+            for message in order {
+                source.accept(app, &messages[message]).await;
+            }
+            app.tick(Duration::from_secs(3600)).await;
+            let call = only_call(&client).await;
+            assert_eq!(client.get(&path_of(&call)).await.bytes, wav(2, 1));
+            let recording = &call["recordings"][0];
+            assert_eq!((&recording["state"], &recording["error"]), (&json!("stored"), &Value::Null));
+        }
     });
 }
 

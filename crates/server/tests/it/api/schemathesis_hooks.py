@@ -67,7 +67,8 @@ def map_case(context, case):
         case.headers["Idempotency-Key"] = f"key-{next(KEYS)}"
     if not is_right or not isinstance(body, dict):
         return case
-    for field in ("settings", "set"):
+    # Filters name assistants that are not there, and longest durations below the shortest.
+    for field in ("settings", "set", "filters", "headers"):
         if isinstance(body.get(field), dict):
             body = {**body, field: {}}
     case.body = {name: value for name, value in body.items() if name not in BY_OTHERS}

@@ -110,6 +110,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     webhooks:read: GET /v1/deliveries/{id}
     webhooks:read: GET /v1/export/webhooks
     webhooks:read: GET /v1/recoveries/{id}
+    webhooks:read: GET /v1/signing-key
     webhooks:read: GET /v1/webhooks
     webhooks:read: GET /v1/webhooks/{id}
     webhooks:read: GET /v1/webhooks/{id}/missed
@@ -118,6 +119,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     webhooks:write: PATCH /v1/webhooks/{id}
     webhooks:write: POST /v1/deliveries/{id}/resend
     webhooks:write: POST /v1/event-types/{type}/trigger
+    webhooks:write: POST /v1/signing-key/rotate
     webhooks:write: POST /v1/webhooks
     webhooks:write: POST /v1/webhooks/test
     webhooks:write: POST /v1/webhooks/{id}/recover

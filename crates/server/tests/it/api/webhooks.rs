@@ -77,6 +77,7 @@ fn without_a_secret_nothing_is_signed_by_one() {
             events: EventFilter::default(),
             secret: None,
             source: None,
+            telling: Default::default(),
         })
         .await;
         app.key(&org).write_call(json!({"external_id": "a"})).await;
@@ -104,6 +105,7 @@ fn a_person_s_own_secret_signs_too() {
             events: EventFilter::default(),
             secret,
             source: None,
+            telling: Default::default(),
         })
         .await;
         app.key(&org).write_call(json!({"external_id": "a", "summary": "Grüße 🎉"})).await;
@@ -123,6 +125,7 @@ fn an_endpoint_is_told_what_it_asked_for_and_only_its_own_organization_s() {
             events: leads,
             secret: None,
             source: None,
+            telling: Default::default(),
         })
         .await;
         theirs.endpoint(&receiver.url("/theirs")).await;

@@ -1,5 +1,6 @@
 //! The real binary as a process of its own: what it promises to whoever starts, stops, asks or kills it.
 
+mod authorities;
 mod blocked_numbers;
 mod cli;
 mod completeness;
@@ -17,4 +18,5 @@ mod secrets;
 mod server;
 mod single;
 mod sources;
+mod telling;
 mod webhooks;

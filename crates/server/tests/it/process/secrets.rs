@@ -29,7 +29,9 @@ async fn keep_secrets(kind: Kind) {
     fs::write(scene.home.path().join("secret"), hook_secret).expect("a file");
     let url = format!("{}?token=the-token-in-the-address", scene.receiver.url());
     let signed = ["webhook", "create", "--org", &scene.org, "--url", &url, "--events", "all"];
-    scene.home.json(&[&signed[..], &["--secret-file", "secret"]].concat());
+    fs::write(scene.home.path().join("headers"), "X-Key: the-key-of-the-receiver").expect("a file");
+    let told = ["--secret-file", "secret", "--headers-file", "headers", "--v1a", "on"];
+    scene.home.json(&[&signed[..], &told[..]].concat());
 
     let stand_in = StandIn::start(Platform::Vapi).await;
     let secret_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -60,6 +62,7 @@ async fn keep_secrets(kind: Kind) {
             &scene.key[8..],
             PLATFORM_SECRET,
             hook_secret,
+            "the-key-of-the-receiver",
             stand_in.key(),
             secret_key,
             "the-token-in-the-address",
@@ -73,6 +76,7 @@ async fn keep_secrets(kind: Kind) {
             "boiler",
             "water under",
             "v1,",
+            "v1a,",
             "sha256=",
         ];
         for secret in secrets {

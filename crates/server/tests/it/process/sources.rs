@@ -128,6 +128,36 @@ async fn a_source_is_forwarded_by_the_operator_and_its_messages_survive_kill_9()
 }
 
 #[tokio::test]
+async fn what_a_message_would_become_is_told_before_there_is_a_source() {
+    let scene = Scene::set(Kind::Sqlite, |_| Reply::with(200)).await;
+    let home = &scene.home;
+    let mapping = r#"{"call_id": "$.id", "status": "completed",
+        "fields": {"caller_phone": "$.caller.number", "summary": "$.text"}}"#;
+    fs::write(home.path().join("mapping"), mapping).expect("a file");
+    let preview = [
+        "source",
+        "preview",
+        "--json",
+        "--settings-file",
+        "mapping",
+        "--message-file",
+        "-",
+        "--platform",
+        "custom",
+    ];
+    let told = |message: &str| home.run_with_input(&preview, message).json();
+    let whole = told(r#"{"id": "c-1", "text": "A leak.", "caller": {"number": "+14155550142"}}"#);
+    assert_eq!((&whole["outcome"], &whole["missed"]), (&json!("accepted"), &json!([])));
+    assert_eq!(whole["changes"][0]["facts"]["summary"], "A leak.");
+    let without = told(r#"{"id": "c-1", "text": "A leak."}"#);
+    assert_eq!(without["missed"][0]["setting"], "settings.fields.caller_phone");
+    let unreadable = told("no JSON");
+    assert_eq!((&unreadable["outcome"], &unreadable["changes"]), (&json!("failed"), &json!([])));
+    assert!(unreadable["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    home.run(&preview[..7]).assert_refused(&["--platform"]);
+}
+
+#[tokio::test]
 async fn a_wrong_option_of_a_source_s_commands_is_named() {
     let scene = Scene::set(Kind::Sqlite, |_| Reply::with(200)).await;
     let (home, id) = (&scene.home, scene.source.as_str());

@@ -146,6 +146,7 @@ impl TestApp {
         delivery::client::install_crypto();
         let url = config.database_url().expect("an address");
         let store = Store::open(&url, world.clock.clone(), world.ids.clone()).await.expect("a store");
+        store.serve_api(&config.public_url(None));
         let app = app::build(&config, &world, store.clone()).expect("a configuration");
         if config.recordings.fetch {
             app::serve_recordings(&config, &world, &store, None).await.expect("a key");
@@ -395,6 +396,7 @@ impl Org {
             events: EventFilter::default(),
             secret,
             source: None,
+            telling: Default::default(),
         })
         .await
     }
