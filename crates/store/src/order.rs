@@ -9,14 +9,17 @@ use uuid::Uuid;
 
 use crate::{
     Result,
-    delivery_log::FAILED,
+    delivery_log::have_failed,
     events::Happened,
     tx::Tx,
     value::{Cells, Value, params},
 };
 
-/// The deliveries that others wait for, word for word as the index `deliveries_in_order` has them: else it is not used.
-const UNDONE: &str = "state IN ('pending', 'in_flight', 'retrying')";
+/// Whether others wait for a delivery, word for word as the index `deliveries_in_order` has it: else it is not used. `of`
+/// stands before the column.
+fn is_undone(of: &str) -> String {
+    format!("({of}state = 'pending' OR {of}state = 'in_flight' OR {of}state = 'retrying')")
+}
 
 /// The key of a delivery of an event: one for all where the order is strict; where it is by key, the call that the event
 /// happened in, or the contact that it is about, or else its own.
@@ -38,8 +41,10 @@ pub(crate) fn key(ordering: Ordering, event: &Happened) -> Option<Uuid> {
 
 /// Whether a delivery that has just come up has one to wait for.
 pub(crate) async fn is_behind(tx: &mut Tx<'_>, endpoint: EndpointId, key: Uuid) -> Result<bool> {
-    let sql =
-        format!("SELECT 1 FROM deliveries WHERE endpoint_id = ?1 AND order_key = ?2 AND {UNDONE} LIMIT 1");
+    let sql = format!(
+        "SELECT 1 FROM deliveries WHERE endpoint_id = ?1 AND order_key = ?2 AND {} LIMIT 1",
+        is_undone("")
+    );
     Ok(tx.first(&sql, params![endpoint, key], |_| Ok(())).await?.is_some())
 }
 
@@ -56,8 +61,9 @@ pub(crate) async fn next(
     let mut found: Vec<(DeliveryId, Option<Time>)> = Vec::new();
     if ordering == Ordering::Strict {
         let sql = format!(
-            "SELECT id, due_at FROM deliveries WHERE endpoint_id = ?1 AND order_key = ?2 AND {UNDONE} \
-             ORDER BY created_at LIMIT 1"
+            "SELECT id, due_at FROM deliveries WHERE endpoint_id = ?1 AND order_key = ?2 AND {} \
+             ORDER BY created_at LIMIT 1",
+            is_undone("")
         );
         found = tx.query(&sql, params![endpoint, Uuid::nil()], read).await?;
     }
@@ -65,8 +71,9 @@ pub(crate) async fn next(
         let sql = format!(
             "SELECT d.id, d.due_at FROM deliveries d WHERE d.endpoint_id = ?1 AND d.due_at <= ?2 \
                  AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.endpoint_id = ?1 AND o.order_key = d.order_key \
-                                     AND o.{UNDONE} AND o.created_at < d.created_at) \
-             ORDER BY d.due_at LIMIT ?3"
+                                     AND {} AND o.created_at < d.created_at) \
+             ORDER BY d.due_at LIMIT ?3",
+            is_undone("o.")
         );
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         found = tx.query(&sql, params![endpoint, now, limit], read).await?;
@@ -80,7 +87,8 @@ pub(crate) async fn next(
 /// again.
 pub(crate) async fn change(tx: &mut Tx<'_>, endpoint: EndpointId, ordering: Ordering) -> Result<()> {
     // What is taken or comes back meanwhile is met before or after.
-    for which in ["lease_until IS NOT NULL", "due_at > 0", FAILED, "lease_until IS NOT NULL"] {
+    let failed = have_failed("");
+    for which in ["lease_until IS NOT NULL", "due_at > 0", &failed, "lease_until IS NOT NULL"] {
         rekey(tx, ordering, &format!("endpoint_id = ?1 AND {which}"), endpoint.into()).await?;
     }
     tx.left.others = true;

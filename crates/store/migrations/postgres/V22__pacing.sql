@@ -9,4 +9,4 @@ ALTER TABLE endpoints ADD COLUMN ordering TEXT NOT NULL DEFAULT 'none';
 -- Those with the same key are sent one after the other. Empty where none waits for another.
 ALTER TABLE deliveries ADD COLUMN order_key UUID;
 CREATE INDEX deliveries_in_order ON deliveries (endpoint_id, order_key, created_at)
-    WHERE order_key IS NOT NULL AND state IN ('pending', 'in_flight', 'retrying');
+    WHERE order_key IS NOT NULL AND (state = 'pending' OR state = 'in_flight' OR state = 'retrying');
