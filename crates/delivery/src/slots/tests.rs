@@ -52,6 +52,7 @@ fn record(status: Option<u16>, duration_ms: i64) -> Attempt {
         status,
         response_headers: None,
         response_body: None,
+        shape: None,
         error: None,
         is_our_fault: false,
         asked_to_wait: None,
