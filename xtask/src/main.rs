@@ -6,6 +6,7 @@
 
 mod bench;
 mod browser;
+mod crash;
 mod fuzz;
 mod services;
 mod test;
@@ -24,6 +25,8 @@ enum Chore {
     Test(test::Args),
     /// Fuzzes every connector.
     Fuzz(fuzz::Args),
+    /// Kills the server again and again, and looks what became of what it had answered for.
+    Crash(crash::Args),
     /// Measures how fast the product is, beside what this machine can do at all.
     Bench(bench::Args),
     /// Checks what the house promises and no compiler checks.
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::Test(args) => test::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Crash(args) => crash::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Tidy => tidy::run(),
     }

@@ -8,7 +8,7 @@ use std::{
     env,
     ffi::OsString,
     path::PathBuf,
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             println!("  no recorded calls: there is no {FIXTURES}, so the tests over it had nothing to read")
         }
     }
+    println!("  {}", disks());
     if status.success() {
         println!("xtask: they passed");
         if is_whole {
@@ -101,8 +102,24 @@ fn find_fixtures(workspace: &Workspace) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
+/// What the tests of a full disk had, which try the same themselves.
+fn disks() -> &'static str {
+    let may_mount = || {
+        let place = tempfile::tempdir().ok()?;
+        let quiet = |command: &mut Command| {
+            command.stderr(Stdio::null()).status().is_ok_and(|status| status.success()).then_some(())
+        };
+        quiet(Command::new("mount").args(["-t", "tmpfs", "-o", "size=1M", "tmpfs"]).arg(place.path()))?;
+        quiet(Command::new("umount").arg(place.path()))
+    };
+    match may_mount() {
+        Some(()) => "disks of their own, filled and made read-only",
+        None => "a limit on the size of files in the place of a full disk: nothing may be mounted here",
+    }
+}
+
 /// Keeps Ctrl-C from ending us: it ends `cargo test`, and then we stop the servers and remove their folders.
-fn outlive_interrupt() -> Result<()> {
+pub(crate) fn outlive_interrupt() -> Result<()> {
     // Nobody reads the flag: a handler, unlike "ignore", isn't inherited by the programs we start.
     let flag = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, flag).context("cannot handle Ctrl-C")?;

@@ -89,6 +89,11 @@ pub(crate) fn ensure_cpp_compiler() -> Result<()> {
     find_or_install("a C++ compiler", "g++", &mut Apt::default(), || on_path("c++")).map(drop)
 }
 
+/// Finds or installs PostgreSQL alone.
+pub(crate) fn ensure_postgres() -> Result<PostgresTools> {
+    find_or_install("PostgreSQL", "postgresql", &mut Apt::default(), PostgresTools::find)
+}
+
 impl PostgresTools {
     /// Debian keeps the server's programs out of PATH, in a folder for each version: the newest is taken.
     fn find() -> Option<Self> {

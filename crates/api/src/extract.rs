@@ -169,6 +169,14 @@ pub(crate) fn page(limit: Option<Limit>, cursor: Option<CursorParam>, since: Opt
     }
 }
 
+/// `q` of a list that can be searched. One without anything in it asks for nothing.
+pub(crate) fn search(q: Option<String>) -> Result<Option<String>, ApiError> {
+    if q.as_ref().is_some_and(|search| search.chars().count() > 500) {
+        return Err(ApiError::bad_request("Wrong query parameter `q`: must have at most 500 characters"));
+    }
+    Ok(q)
+}
+
 /// How many records a page has.
 #[derive(Clone, Copy)]
 pub(crate) struct Limit(u32);
@@ -276,6 +284,19 @@ impl<S: Send + Sync> FromRequestParts<S> for RecordingPath {
         let parts = path.ok().and_then(|path| Some((path.0.0.parse().ok()?, path.0.1)));
         let (call, which) = parts.ok_or_else(|| ApiError::not_found("recording"))?;
         Ok(Self { call, which })
+    }
+}
+
+/// The file's name in the address of a calendar.
+pub(crate) struct CalendarFile(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for CalendarFile {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[expect(clippy::disallowed_types, reason = "wrapped here, so that its rejection is ours")]
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0)).map_err(|_| ApiError::not_found("calendar"))
     }
 }
 

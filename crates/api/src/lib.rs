@@ -3,9 +3,9 @@
 mod answers;
 mod arrival;
 mod auth;
+mod calendar;
 mod envelope;
 mod error;
-pub mod export;
 mod extract;
 mod health;
 mod ingest;
@@ -27,6 +27,7 @@ use model::{Clock, IdGen};
 use reconcile::Reconciler;
 use recordings::Vault;
 use store::Store;
+pub use store::written as export;
 use tower_http::compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::NotForContentType};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -97,6 +98,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(portability())
         .routes(routes!(ingest::receive_message))
         .routes(routes!(ingest::receive_message_with_secret))
+        .routes(routes!(calendar::get_calendar))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
 }
@@ -126,6 +128,9 @@ fn records() -> OpenApiRouter<AppState> {
             v1::appointments::delete_appointment
         ))
         .routes(routes!(v1::appointments::get_appointment_provenance))
+        .routes(routes!(v1::agenda::list_agenda))
+        .routes(routes!(v1::calendar_feeds::list_calendar_feeds, v1::calendar_feeds::create_calendar_feed))
+        .routes(routes!(v1::calendar_feeds::get_calendar_feed, v1::calendar_feeds::delete_calendar_feed))
         .routes(routes!(
             v1::blocked_numbers::list_blocked_numbers,
             v1::blocked_numbers::create_blocked_number
@@ -186,8 +191,10 @@ fn webhooks() -> OpenApiRouter<AppState> {
 /// Taking records out, and forgetting people.
 fn portability() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(v1::erasures::count_erasable))
         .routes(routes!(v1::erasures::erase_contact))
         .routes(routes!(v1::erasures::get_erasure))
+        .routes(routes!(v1::export_person::export_person))
         .routes(routes!(v1::export::export_calls))
         .routes(routes!(v1::export::export_contacts))
         .routes(routes!(v1::export::export_leads))

@@ -16,12 +16,14 @@ fn needed(method: &Method, route: &str) -> Option<Scope> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (noun, reads) {
         (
-            "calls" | "contacts" | "leads" | "appointments" | "blocked-numbers" | "assistants" | "events"
-            | "event-types" | "erasures",
+            "calls" | "contacts" | "leads" | "appointments" | "agenda" | "blocked-numbers" | "assistants"
+            | "events" | "event-types" | "erasures" | "calendar-feeds",
             true,
         ) => Some(Scope::Read),
         ("calls", false) => Some(Scope::CallsWrite),
-        ("contacts" | "leads" | "appointments" | "blocked-numbers", false) => Some(Scope::RecordsWrite),
+        ("contacts" | "leads" | "appointments" | "blocked-numbers" | "calendar-feeds", false) => {
+            Some(Scope::RecordsWrite)
+        }
         ("sources" | "messages" | "gaps", true) => Some(Scope::SourcesRead),
         ("sources", false) => Some(Scope::SourcesWrite),
         ("webhooks" | "signing-key" | "deliveries" | "recoveries", true) => Some(Scope::WebhooksRead),

@@ -53,6 +53,34 @@ for (const form of document.querySelectorAll("[data-confirm]")) {
   });
 }
 
+/** Menus close by Escape, and when one goes elsewhere; one is open at a time. */
+const menus = [...document.querySelectorAll("details[data-menu]")];
+const close = (menu) => {
+  if (!menu.open) return;
+  const hadFocus = menu.contains(document.activeElement);
+  menu.open = false;
+  if (hadFocus) menu.querySelector("summary").focus();
+};
+for (const menu of menus) {
+  menu.addEventListener("toggle", () => {
+    if (menu.open) for (const other of menus) if (other !== menu) other.open = false;
+  });
+}
+if (menus.length > 0) {
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") menus.forEach(close);
+  });
+  addEventListener("click", (event) => {
+    for (const menu of menus) if (!menu.contains(event.target)) menu.open = false;
+  });
+}
+
+/** A filter is sent when it is chosen. */
+for (const select of document.querySelectorAll("[data-send]")) {
+  for (const button of select.form.querySelectorAll("[data-sends]")) button.hidden = true;
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
+
 /** The setup knows the time zone that the browser is in. */
 const zone = document.querySelector("[data-zone]");
 if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";

@@ -36,6 +36,7 @@ pub(crate) struct Assets {
     call: Asset,
     wait: Asset,
     docs: Asset,
+    board: Asset,
     icon: Asset,
 }
 
@@ -47,6 +48,7 @@ pub(crate) struct Paths {
     pub(crate) call: String,
     pub(crate) wait: String,
     pub(crate) docs: String,
+    pub(crate) board: String,
     pub(crate) icon: String,
 }
 
@@ -61,6 +63,7 @@ impl Assets {
             call: Asset::new("call", "js", SCRIPT, include_str!("../assets/call.js")),
             wait: Asset::new("wait", "js", SCRIPT, include_str!("../assets/wait.js")),
             docs: Asset::new("docs", "css", STYLE, include_str!("../assets/docs.css")),
+            board: Asset::new("board", "js", SCRIPT, include_str!("../assets/board.js")),
             icon: Asset::new("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
         }
     }
@@ -72,12 +75,13 @@ impl Assets {
             call: self.call.path(),
             wait: self.wait.path(),
             docs: self.docs.path(),
+            board: self.board.path(),
             icon: self.icon.path(),
         }
     }
 
     fn find(&self, name: &str) -> Option<&Asset> {
-        [&self.style, &self.page, &self.call, &self.wait, &self.docs, &self.icon]
+        [&self.style, &self.page, &self.call, &self.wait, &self.docs, &self.board, &self.icon]
             .into_iter()
             .find(|asset| asset.name == name)
     }

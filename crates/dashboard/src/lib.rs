@@ -3,23 +3,29 @@
 //! A page is a module of `pages` and a template beside it. Whoever asks is a `Person` with a session, and comes
 //! to an organization's records by [`store::Visitor::door`] alone.
 
+mod appointment;
 mod assets;
 mod call;
+mod contact;
 mod docs;
 mod endpoint;
 mod error;
 mod extract;
 mod fault;
+mod fields;
 mod layers;
+mod lead;
 mod once;
 mod pages;
 pub mod password;
 mod person;
 mod platforms;
+mod provenance;
 mod secrets;
 mod shell;
 mod show;
 mod throttle;
+mod timeline;
 mod tools;
 
 use std::sync::Arc;
@@ -117,12 +123,15 @@ pub fn router(parts: Parts) -> Result<Router, ConfigError> {
     let router = Router::new()
         .merge(settings())
         .merge(docs::routes())
+        .merge(people())
+        .merge(appointments())
         .route("/assets/{name}", get(assets::get_asset))
         .route("/setup", get(pages::setup::show_setup).post(pages::setup::finish_setup))
         .route("/sign-in", get(pages::sign_in::show_sign_in).post(pages::sign_in::sign_in))
         .route("/sign-out", post(pages::sign_in::sign_out))
         .route("/", get(pages::overview::show_overview))
         .route("/calls", get(pages::calls::list_calls))
+        .route("/calls/export", get(pages::calls::export_calls))
         .route("/calls/{id}", get(pages::call::show_call))
         .route("/calls/{id}/review", post(pages::call::review_call))
         .route("/calls/{id}/json", get(pages::call::call_as_json))
@@ -134,6 +143,49 @@ pub fn router(parts: Parts) -> Result<Router, ConfigError> {
         .layer(layers)
         .with_state(state);
     Ok(router)
+}
+
+/// The pages of who called, and what they want.
+fn people() -> Router<Dashboard> {
+    use pages::{contact, contact_edit, contact_erase, contact_merge, contacts, export, lead, leads};
+    Router::new()
+        .route("/contacts", get(contacts::list_contacts))
+        .route("/contacts/export", get(contacts::export_contacts))
+        .route("/contacts/new", get(contact_edit::show_new_form).post(contact_edit::create_contact))
+        .route("/contacts/{id}", get(contact::show_contact))
+        .route("/contacts/{id}/edit", get(contact_edit::show_form).post(contact_edit::save_contact))
+        .route("/contacts/{id}/merge", get(contact_merge::show_merge).post(contact_merge::merge_contacts))
+        .route("/contacts/{id}/block", post(contact::block_number))
+        .route("/contacts/{id}/export", get(export::export_person))
+        .route("/contacts/{id}/erase", get(contact_erase::show_erase).post(contact_erase::erase_contact))
+        .route("/erasures/{id}", get(contact_erase::show_erasure))
+        .route("/leads", get(leads::list_leads))
+        .route("/leads/export", get(leads::export_leads))
+        .route("/leads/{id}", get(lead::show_lead))
+        .route("/leads/{id}/edit", get(lead::show_form).post(lead::save_lead))
+        .route("/leads/{id}/move", post(lead::move_lead))
+        .route("/leads/{id}/delete", post(lead::delete_lead))
+}
+
+/// The pages of what takes place when.
+fn appointments() -> Router<Dashboard> {
+    use pages::{appointment, appointment_edit, appointments, calendar_feeds};
+    Router::new()
+        .route("/appointments", get(appointments::list_appointments))
+        .route("/appointments/export", get(appointments::export_appointments))
+        .route(
+            "/appointments/new",
+            get(appointment_edit::show_new_form).post(appointment_edit::create_appointment),
+        )
+        .route("/appointments/feeds", get(calendar_feeds::list_feeds).post(calendar_feeds::create_feed))
+        .route("/appointments/feeds/{id}/revoke", post(calendar_feeds::revoke_feed))
+        .route("/appointments/{id}", get(appointment::show_appointment))
+        .route(
+            "/appointments/{id}/edit",
+            get(appointment_edit::show_form).post(appointment_edit::save_appointment),
+        )
+        .route("/appointments/{id}/status", post(appointment::set_status))
+        .route("/appointments/{id}/delete", post(appointment::delete_appointment))
 }
 
 /// The pages of the settings.

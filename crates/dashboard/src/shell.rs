@@ -47,6 +47,9 @@ impl Look {
 pub(crate) enum Tab {
     Overview,
     Calls,
+    Contacts,
+    Leads,
+    Appointments,
     Deliveries,
     Integrations,
     Sources,
@@ -59,6 +62,8 @@ pub(crate) struct NavItem {
     pub(crate) label: &'static str,
     pub(crate) icon: &'static str,
     pub(crate) is_here: bool,
+    /// Whether it stands behind “More” where there is little room.
+    pub(crate) is_minor: bool,
 }
 
 /// What surrounds a page.
@@ -77,6 +82,11 @@ impl Shell {
     /// Whether this is a page of the settings.
     pub(crate) fn is_settings(&self) -> bool {
         self.settings.iter().any(|item| item.is_here)
+    }
+
+    /// Whether this page stands behind “More” where there is little room.
+    pub(crate) fn is_behind_more(&self) -> bool {
+        self.is_settings() || self.nav.iter().any(|item| item.is_here && item.is_minor)
     }
 
     /// Of a page that nobody needs to be signed in for.
@@ -98,9 +108,21 @@ impl Shell {
         title: String,
         tab: Tab,
     ) -> Self {
-        let item = |of: Tab, href, label, icon| NavItem { href, label, icon, is_here: of == tab };
-        let mut nav =
-            vec![item(Tab::Overview, "/", "Overview", "grid"), item(Tab::Calls, "/calls", "Calls", "phone")];
+        let is_minor = |of: Tab| matches!(of, Tab::Contacts | Tab::Deliveries);
+        let item = |of: Tab, href, label, icon| NavItem {
+            href,
+            label,
+            icon,
+            is_here: of == tab,
+            is_minor: is_minor(of),
+        };
+        let mut nav = vec![
+            item(Tab::Overview, "/", "Overview", "grid"),
+            item(Tab::Calls, "/calls", "Calls", "phone"),
+            item(Tab::Leads, "/leads", "Leads", "flag"),
+            item(Tab::Appointments, "/appointments", "Appointments", "calendar"),
+            item(Tab::Contacts, "/contacts", "Contacts", "people"),
+        ];
         if visitor.role.permits(Permission::ReadDeliveries) {
             nav.push(item(Tab::Deliveries, "/deliveries", "Deliveries", "send"));
         }

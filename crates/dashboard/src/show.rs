@@ -66,6 +66,16 @@ impl Zone {
         Some(Time::from(at.to_zoned(self.zone.clone()).ok()?.timestamp()))
     }
 
+    /// The day on which a time is.
+    pub(crate) fn day(&self, time: Time) -> Date {
+        time.timestamp().to_zoned(self.zone.clone()).date()
+    }
+
+    /// A time of day.
+    pub(crate) fn time(&self, time: Time) -> String {
+        time.timestamp().to_zoned(self.zone.clone()).strftime("%H:%M").to_string()
+    }
+
     /// The day of a time.
     pub(crate) fn date(&self, time: Time) -> String {
         time.timestamp().to_zoned(self.zone.clone()).strftime("%-d %b").to_string()
@@ -132,6 +142,19 @@ pub(crate) fn address(path: &str, fields: &[(&str, &str)]) -> String {
     }
 }
 
+/// Where one writes to an e-mail address. What could ask for more than a letter to it is written so that it cannot.
+pub(crate) fn mail_address(email: &str) -> String {
+    let mut address = String::from("mailto:");
+    for byte in email.bytes() {
+        if byte.is_ascii_alphanumeric() || b"@.-_+".contains(&byte) {
+            address.push(byte.into());
+        } else {
+            let _ = write!(address, "%{byte:02X}");
+        }
+    }
+    address
+}
+
 /// A text as one argument of a shell command.
 pub(crate) fn shell_quoted(text: &str) -> String {
     let mut quoted = String::from("'");
@@ -193,6 +216,7 @@ mod tests {
             "/calls?q=a+b&phone=%2B1"
         );
         assert_eq!(address("/calls", &[("q", "")]), "/calls");
+        assert_eq!(mail_address("a+b@x.example?cc=é"), "mailto:a+b@x.example%3Fcc%3D%C3%A9");
         assert_eq!(shell_quoted("it's"), "'it'\\''s'");
         assert_eq!(excerpt("a\n  b c d", 3), "a b…");
     }

@@ -268,9 +268,15 @@ impl Slots {
         });
     }
 
-    /// Whether the endpoint has failed since it last took something, as far as this process knows.
-    pub(crate) fn is_failing(&self, endpoint: EndpointId) -> bool {
-        self.0.taken().by_endpoint.get(&endpoint).is_some_and(|endpoint| endpoint.is_failing)
+    /// Notes at the end of a try whether the endpoint took it, before that is written down, and tells whether it has failed
+    /// since it last took something. Others that are under way are to know: where many come back at once, a success
+    /// between two failures is worth writing down.
+    pub(crate) fn see(&self, endpoint: EndpointId, next: NextStep) -> bool {
+        let mut taken = self.0.taken();
+        let failed = matches!(next, NextStep::RetryAt(_) | NextStep::Exhausted);
+        let Some(endpoint) = taken.by_endpoint.get_mut(&endpoint) else { return failed };
+        endpoint.is_failing |= failed;
+        endpoint.is_failing
     }
 
     /// How often its circuit has opened: what was taken before the last time is not to set out.

@@ -1,9 +1,12 @@
 //! Sends what is owed: takes deliveries that were handed over at their commit, claims those that are due, and keeps
 //! every try before its next step.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use model::{Clock, EndpointId, IdGen};
+use model::{Clock, DeliveryId, EndpointId, IdGen};
 use store::{
     Attempt, Concluded, NextStep, Store, Turn,
     outbox::{Attached, Delivery, Kind, Leased, Slot, Wanted},
@@ -53,12 +56,15 @@ struct Inner {
     slots: Slots,
     attached: Arc<Attached>,
     owner: Uuid,
+    /// What this process has under way or about to be: whatever the time is, nobody else has it.
+    held: Mutex<Vec<DeliveryId>>,
 }
 
 /// How long the worker sleeps at most: another server process may have left something due.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 
-/// How long one may hope that the database comes back before a try's result is given up.
+/// How often one tries to keep a try's result that the database refuses. One that cannot be reached or written to is
+/// waited for.
 const KEEP_TRIES: u32 = 30;
 
 /// Tries under way at once for one endpoint that copes.
@@ -92,7 +98,8 @@ impl Worker {
         });
         store.outbox().attach(attached.clone());
         let network = Network::default();
-        let inner = Inner { store, clock, ids, client, network, options, slots, attached, owner };
+        let held = Mutex::default();
+        let inner = Inner { store, clock, ids, client, network, options, slots, attached, owner, held };
         Self { inner: Arc::new(inner), handed_over }
     }
 
@@ -136,6 +143,8 @@ async fn told_to(stop: &mut watch::Receiver<bool>) {
 
 /// Waits until something may be claimed.
 async fn wait(inner: &Inner, next_claim: model::Time) {
+    // The clock may have been set back since.
+    let next_claim = next_claim.min(inner.clock.now() + LONGEST_SLEEP);
     tokio::select! {
         () = inner.clock.sleep_until(next_claim) => {}
         () = inner.store.outbox().wait() => {}
@@ -144,11 +153,13 @@ async fn wait(inner: &Inner, next_claim: model::Time) {
 
 impl Inner {
     /// Makes due again what a process that is gone had leased. The embedded database has one server, which has just
-    /// started: nobody else can hold a lease.
+    /// started: nobody else can hold a lease. What was taken in since is leased to this one already.
     async fn recover(&self) {
-        let before =
-            if self.store.is_embedded() { self.clock.now() + self.options.lease } else { self.clock.now() };
-        match self.store.release_leases(before).await {
+        let released = match self.store.is_embedded() {
+            true => self.store.release_others(self.owner).await,
+            false => self.store.release_leases(self.clock.now(), Vec::new()).await,
+        };
+        match released {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "{count} deliveries of a process that is gone are due again"),
             Err(error) => tracing::error!(%error, "leases of a process that is gone could not be released"),
@@ -187,7 +198,8 @@ impl Inner {
         if next > now {
             return Ok(next);
         }
-        if self.store.advance_recovery().await? || self.store.release_leases(now).await? > 0 {
+        let held = self.held().clone();
+        if self.store.advance_recovery().await? || self.store.release_leases(now, held).await? > 0 {
             return Ok(now);
         }
         // Something is due that found no slot: the tries that hold the slots wake us at their end. Those that ended before
@@ -198,7 +210,15 @@ impl Inner {
 
     fn start(self: &Arc<Self>, leased: Leased, tries: &mut JoinSet<()>) {
         let inner = self.clone();
-        tries.spawn(async move { inner.deliver(leased).await });
+        let holding = Holding::of(inner.clone(), leased.delivery.id);
+        tries.spawn(async move {
+            inner.deliver(leased).await;
+            drop(holding);
+        });
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<DeliveryId>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn deliver(&self, leased: Leased) {
@@ -222,8 +242,8 @@ impl Inner {
         if under_way.is_none() || is_late || waits {
             return self.give_back(&delivery, slot).await;
         }
-        delivery.is_failing |= self.slots.is_failing(endpoint);
         let (record, next) = attempt(&delivery, &means).await;
+        delivery.is_failing |= self.slots.see(endpoint, next);
         // The next may set out while this one is written down. Its place stays taken: what is sent and not written
         // down is sent again after a crash, so there is a limit to it.
         drop(under_way);
@@ -245,25 +265,30 @@ impl Inner {
         self.store.outbox().wake();
     }
 
-    /// Keeps a try. While the database does not take it, the lease is held and the try repeated to it, not to the
-    /// receiver.
+    /// Keeps a try. While the database does not take it, the try is repeated to it, not to the receiver: however long
+    /// that is, and then it is kept before anybody could take the delivery for one that was left behind.
     async fn keep(&self, delivery: &Delivery, record: Attempt, next: NextStep) {
-        let id = delivery.id;
-        for _ in 0..KEEP_TRIES {
-            match self.store.conclude_attempt(delivery, self.owner, record.clone(), next).await {
+        let (id, endpoint) = (delivery.id, delivery.endpoint.id);
+        let mut refusals = 0;
+        while refusals < KEEP_TRIES {
+            let error = match self.store.conclude_attempt(delivery, self.owner, record.clone(), next).await {
                 Ok(Concluded { is_kept, turn }) => {
-                    self.slots.note(delivery.endpoint.id, &record, next, turn);
+                    self.slots.note(endpoint, &record, next, turn);
                     if is_kept {
                         log(delivery, &record, next);
                     } else {
                         tracing::warn!(delivery = %id, "the lease of delivery {id} ran out while it was tried");
                     }
-                    return log_turn(delivery.endpoint.id, turn);
+                    return log_turn(endpoint, turn);
                 }
-                Err(error) => {
-                    tracing::error!(%error, delivery = %id, "a try of delivery {id} could not be kept");
-                    self.clock.sleep_until(self.clock.now() + Duration::from_secs(1)).await;
-                }
+                Err(error) => error,
+            };
+            refusals += u32::from(!error.is_unavailable());
+            tracing::error!(%error, delivery = %id, "a try of delivery {id} could not be kept; trying again");
+            self.clock.sleep_until(self.clock.now() + Duration::from_secs(1)).await;
+            // The commit may have succeeded, and only the word of it been lost.
+            if self.store.has_attempt(record.id).await.is_ok_and(|is_kept| is_kept) {
+                return self.slots.note(endpoint, &record, next, None);
             }
         }
     }
@@ -272,6 +297,29 @@ impl Inner {
 /// A place for another delivery like this one.
 fn first(delivery: &Delivery) -> Wanted {
     Wanted { org: delivery.org, endpoint: delivery.endpoint.id, kind: Kind::First }
+}
+
+/// A delivery that this process has, until this is dropped.
+struct Holding {
+    inner: Arc<Inner>,
+    id: DeliveryId,
+}
+
+impl Holding {
+    fn of(inner: Arc<Inner>, id: DeliveryId) -> Self {
+        inner.held().push(id);
+        Self { inner, id }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        let mut held = self.inner.held();
+        // Given back and taken again at once, it is there twice for a moment.
+        if let Some(at) = held.iter().position(|id| *id == self.id) {
+            held.swap_remove(at);
+        }
+    }
 }
 
 fn log_turn(endpoint: EndpointId, turn: Option<Turn>) {

@@ -24,6 +24,8 @@ pub mod kind {
     pub enum Assistant {}
     /// A number on a block list.
     pub enum BlockedNumber {}
+    /// An address at which calendars read the appointments.
+    pub enum CalendarFeed {}
     /// An API key.
     pub enum Key {}
     /// A source.
@@ -66,6 +68,8 @@ pub type AppointmentId = Id<kind::Appointment>;
 pub type AssistantId = Id<kind::Assistant>;
 /// Names a number on a block list.
 pub type BlockedNumberId = Id<kind::BlockedNumber>;
+/// Names an address at which calendars read the appointments.
+pub type CalendarFeedId = Id<kind::CalendarFeed>;
 /// Names an API key's record (not the `key id` inside the key's text).
 pub type KeyId = Id<kind::Key>;
 /// Names a source.

@@ -85,7 +85,7 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-fn random(ids: &dyn IdGen, len: usize) -> String {
+pub(crate) fn random(ids: &dyn IdGen, len: usize) -> String {
     let mut text = String::with_capacity(len);
     let mut byte = [0];
     while text.len() < len {

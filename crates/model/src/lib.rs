@@ -6,6 +6,7 @@
 mod appointment;
 mod assistant;
 mod blocked_number;
+mod calendar;
 mod call;
 mod change;
 mod clock;
@@ -32,6 +33,7 @@ mod time;
 pub use appointment::{Appointment, AppointmentStatus};
 pub use assistant::Assistant;
 pub use blocked_number::BlockedNumber;
+pub use calendar::{CalendarFeed, CalendarToken};
 pub use call::{Call, CallStatus, Direction, Message, Role, Tool, Urgency};
 pub use change::{
     AssistantRef, CallState, Change, Completion, Facts, Field, Fired, Rank, Ranks, Stage, Transfer,
@@ -40,9 +42,9 @@ pub use clock::{Clock, IdGen};
 pub use contact::Contact;
 pub use event::{EventFilter, EventType};
 pub use id::{
-    AppointmentId, AssistantId, AttemptId, BlockedNumberId, CallId, ContactId, DeliveryId, EndpointId,
-    ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, RecoveryId, SessionId, SourceId, SyncId,
-    UserId,
+    AppointmentId, AssistantId, AttemptId, BlockedNumberId, CalendarFeedId, CallId, ContactId, DeliveryId,
+    EndpointId, ErasureId, EventId, GapId, Id, InboxId, KeyId, LeadId, OrgId, RecoveryId, SessionId,
+    SourceId, SyncId, UserId,
 };
 pub use key::{ApiKey, KeyError};
 pub use lead::{Lead, LeadStatus};

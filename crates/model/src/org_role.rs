@@ -22,6 +22,12 @@ pub enum Permission {
     ReadRecords,
     /// Say that a call was looked at, or is spam.
     ReviewCalls,
+    /// Change contacts, leads and appointments, and the block list.
+    WriteRecords,
+    /// Erase a person for good.
+    ErasePeople,
+    /// Give out addresses at which calendars read the appointments.
+    ShareCalendar,
     /// Read webhooks' deliveries, with what was sent and answered.
     ReadDeliveries,
     /// Send a delivery once more.
@@ -59,28 +65,31 @@ impl OrgRole {
     /// Whether a person with this role may do it.
     pub const fn permits(self, permission: Permission) -> bool {
         use Permission::{
-            ManageKeys, ManageSources, ManageWebhooks, ReadDeliveries, ReadMessages, ReadRecords,
-            ResendDeliveries, ReviewCalls,
+            ErasePeople, ManageKeys, ManageSources, ManageWebhooks, ReadDeliveries, ReadMessages,
+            ReadRecords, ResendDeliveries, ReviewCalls, ShareCalendar, WriteRecords,
         };
         match (self, permission) {
             (Self::Owner | Self::Admin | Self::Developer, _)
             | (_, ReadRecords)
-            | (Self::Member, ReviewCalls) => true,
+            | (Self::Member, ReviewCalls | WriteRecords) => true,
             (
                 Self::Member | Self::Viewer,
-                ManageKeys | ManageSources | ManageWebhooks | ReadDeliveries | ReadMessages
-                | ResendDeliveries,
+                ErasePeople | ManageKeys | ManageSources | ManageWebhooks | ReadDeliveries | ReadMessages
+                | ResendDeliveries | ShareCalendar,
             )
-            | (Self::Viewer, ReviewCalls) => false,
+            | (Self::Viewer, ReviewCalls | WriteRecords) => false,
         }
     }
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadRecords,
         Self::ReviewCalls,
+        Self::WriteRecords,
+        Self::ErasePeople,
+        Self::ShareCalendar,
         Self::ReadDeliveries,
         Self::ResendDeliveries,
         Self::ReadMessages,
@@ -94,6 +103,9 @@ impl Permission {
         match self {
             Self::ReadRecords => "read calls",
             Self::ReviewCalls => "review calls",
+            Self::WriteRecords => "change contacts, leads and appointments",
+            Self::ErasePeople => "erase people",
+            Self::ShareCalendar => "share the calendar",
             Self::ReadDeliveries => "read deliveries",
             Self::ResendDeliveries => "resend deliveries",
             Self::ReadMessages => "read platforms' raw events",
@@ -114,7 +126,7 @@ mod tests {
         assert_eq!(permitted(OrgRole::Viewer).collect::<Vec<_>>(), [Permission::ReadRecords]);
         assert_eq!(
             permitted(OrgRole::Member).collect::<Vec<_>>(),
-            [Permission::ReadRecords, Permission::ReviewCalls]
+            [Permission::ReadRecords, Permission::ReviewCalls, Permission::WriteRecords]
         );
         assert_eq!(permitted(OrgRole::Owner).count(), Permission::ALL.len());
     }

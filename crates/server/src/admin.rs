@@ -1,6 +1,7 @@
 //! The operator's commands. They work on the database directly, beside a running server.
 
 mod blocked_numbers;
+mod calendar_feeds;
 mod completeness;
 mod contacts;
 mod deliveries;
@@ -23,6 +24,7 @@ use serde_json::json;
 use store::{NewKey, Store};
 
 pub(crate) use blocked_numbers::blocked_number;
+pub(crate) use calendar_feeds::calendar_feed;
 pub(crate) use contacts::contact;
 pub(crate) use deliveries::deliveries;
 pub(crate) use export::export;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod calendar;
 mod portability;
 mod recordings;
 mod reference;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use calendar::CalendarFeedCommand;
 pub use portability::{ContactCommand, ExportFormat, ExportOptions, ImportOptions};
 pub use recordings::RecordingsCommand;
 pub use reference::reference;
@@ -106,6 +108,9 @@ pub enum Command {
     /// Contacts
     #[command(subcommand)]
     Contact(ContactCommand),
+    /// Addresses at which calendars read the appointments
+    #[command(subcommand)]
+    CalendarFeed(CalendarFeedCommand),
     /// Write everything of an organization into files
     Export(ExportOptions),
     /// Bring in what another server has of an organization, or an export of it

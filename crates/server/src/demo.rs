@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     output::say,
     receiver::{Received, Receiver},
-    serve::{self, Running},
+    serve::{self, Running, StopSignals},
 };
 
 const VAPI_CALL: [&str; 2] = [
@@ -59,7 +59,7 @@ pub(crate) async fn run(mut config: Config, world: World, options: &DemoOptions)
     }
     say("\nIt keeps running: press Ctrl-C to stop.");
     crate::output::complain(&format!("listening on {base}"));
-    serve::until_told_to_stop().await?;
+    StopSignals::listen()?.told().await;
     running.stop().await;
     Ok(())
 }

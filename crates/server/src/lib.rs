@@ -56,6 +56,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Signature(command) => admin::signature(&world, shown, command),
             Command::Recordings(command) => admin::recordings(&config, world, shown, command).await,
             Command::Contact(command) => admin::contact(&config, world, shown, command).await,
+            Command::CalendarFeed(command) => admin::calendar_feed(&config, world, shown, command).await,
             Command::Export(options) => admin::export(&config, world, shown, options).await,
             Command::Import(options) => admin::import(&config, world, shown, options).await,
             Command::Openapi => {

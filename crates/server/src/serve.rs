@@ -13,7 +13,7 @@ use axum::serve::ListenerExt;
 use store::{DatabaseUrl, Store};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinHandle,
 };
@@ -30,10 +30,20 @@ const DRAIN: Duration = Duration::from_secs(25);
 
 /// Runs the server until it is told to stop.
 pub(crate) async fn serve(config: Config, world: World) -> anyhow::Result<()> {
-    let running = start(&config, &world).await?;
+    // From the beginning: a server that is told to stop as soon as it listens has webhooks under way already.
+    let mut signals = StopSignals::listen()?;
+    let running = tokio::select! {
+        running = start(&config, &world) => running?,
+        () = signals.told() => return Ok(()),
+    };
     complain(&format!("listening on http://{}", running.address));
-    greet(&config, &world, &running).await?;
-    until_told_to_stop().await?;
+    if let Err(error) = greet(&config, &world, &running).await {
+        // The server is for more than that: what the database does not take now, it may take later.
+        complain(&format!(
+            "  no link to become the owner could be made; the next start makes one: {error:#}"
+        ));
+    }
+    signals.told().await;
     tracing::info!("stopping: requests and webhooks under way are finished first");
     running.stop().await;
     Ok(())
@@ -144,14 +154,26 @@ async fn answer(listener: TcpListener, router: axum::Router, mut stopped: watch:
     }
 }
 
-pub(crate) async fn until_told_to_stop() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What tells a process to stop: SIGTERM, or Ctrl-C.
+pub(crate) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// From now on they do not end the process by themselves.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt })
     }
-    Ok(())
+
+    /// Waits until one comes.
+    pub(crate) async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// The embedded database has one server: a second one over the same file would send webhooks twice.

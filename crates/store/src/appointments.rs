@@ -1,9 +1,11 @@
 //! Appointments.
 
+mod agenda;
 mod write;
 
 use model::{
-    Appointment, AppointmentId, AppointmentStatus, CallId, Cursor, OrgId, Page, Phone, Platform, Time,
+    Appointment, AppointmentId, AppointmentStatus, CallId, ContactId, Cursor, LeadId, OrgId, Page, Phone,
+    Platform, Time,
 };
 
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
     value::{Cells, params},
 };
 
-pub use self::write::AppointmentChange;
+pub use self::{agenda::ListAgenda, write::AppointmentChange};
 
 /// Which appointments are asked for.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub struct ListAppointments {
     pub page: Page,
     /// Only those with this status.
     pub status: Option<AppointmentStatus>,
+    /// Only those of this contact.
+    pub contact: Option<ContactId>,
+    /// Only those of this lead.
+    pub lead: Option<LeadId>,
     /// Only those with this attendee's number.
     pub phone: Option<Phone>,
     /// Only those that begin at this time or later.
@@ -75,6 +81,8 @@ impl OrgStore {
                     let select = format!("SELECT {COLUMNS} FROM appointments");
                     let mut query = ListQuery::new(&select, org, &list.page);
                     query.equals("status", list.status.map(AppointmentStatus::as_str));
+                    query.equals("contact_id", list.contact);
+                    query.equals("lead_id", list.lead);
                     query.equals("attendee_phone", list.phone.as_ref());
                     if let Some(from) = list.from {
                         query.add("starts_at >= ", from.into());

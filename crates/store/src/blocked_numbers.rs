@@ -6,7 +6,7 @@ use crate::{
     Listed, OrgStore, Result, Screening,
     list::ListQuery,
     tx::Tx,
-    value::{Cells, params},
+    value::{Cells, Value, params},
     writes::{Answer, Asked, Refusal, Saved, Saving, Writing},
 };
 
@@ -56,6 +56,15 @@ impl OrgStore {
         self.store.peek(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await
     }
 
+    /// Those of some numbers that are blocked.
+    pub async fn blocked_among(&self, phones: Vec<Phone>) -> Result<Vec<BlockedNumber>> {
+        let org = self.org;
+        if phones.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.store.peek(move |tx| Box::pin(async move { among(tx, org, &phones).await })).await
+    }
+
     /// Blocked numbers, the latest first.
     pub async fn list_blocked_numbers(&self, list: ListBlockedNumbers) -> Result<Listed<BlockedNumber>> {
         let org = self.org;
@@ -72,6 +81,23 @@ impl OrgStore {
             })
             .await
     }
+}
+
+/// How many numbers are looked up at once at most: a page of contacts, each with some.
+const LOOKED_UP: usize = 500;
+
+/// Those of some numbers that are blocked.
+pub(crate) async fn among(tx: &mut Tx<'_>, org: OrgId, phones: &[Phone]) -> Result<Vec<BlockedNumber>> {
+    let mut found = Vec::new();
+    for phones in phones.chunks(LOOKED_UP) {
+        let marks: Vec<_> = (2..phones.len() + 2).map(|n| format!("?{n}")).collect();
+        let mut params: Vec<Value<'_>> = vec![org.into()];
+        params.extend(phones.iter().map(Value::from));
+        let marks = marks.join(", ");
+        let sql = format!("SELECT {COLUMNS} FROM blocked_numbers WHERE org_id = ?1 AND phone IN ({marks})");
+        found.extend(tx.query(&sql, &params, read).await?);
+    }
+    Ok(found)
 }
 
 async fn create(writing: &mut Writing<'_, '_>, new: NewBlockedNumber) -> Saving {

@@ -7,8 +7,8 @@ mod state;
 mod view;
 
 use model::{
-    Call, CallId, CallRecording, CallStatus, Cursor, Message, OrgId, Page, Phone, RecordingLinks, Stamp,
-    Time, id::kind,
+    Call, CallId, CallRecording, CallStatus, ContactId, Cursor, Message, OrgId, Page, Phone, RecordingLinks,
+    Stamp, Time, id::kind,
 };
 use serde::Serialize;
 
@@ -44,6 +44,8 @@ pub struct ListCalls {
     pub until: Option<Time>,
     /// Only those that belong in this view.
     pub view: Option<CallView>,
+    /// Only those of this contact.
+    pub contact: Option<ContactId>,
     /// Only those with this caller.
     pub phone: Option<Phone>,
     /// Only those with these words in transcript, summary, name or number.
@@ -165,6 +167,7 @@ async fn find(tx: &mut Tx<'_>, org: OrgId, list: &ListCalls, links: Option<&Reco
     let dialect = tx.dialect();
     let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM calls c"), org, &list.page);
     query.equals("status", list.status.map(CallStatus::as_str));
+    query.equals("contact_id", list.contact);
     query.equals("caller_phone", list.phone.as_ref());
     query.compare("created_at <", list.until);
     if let Some(view) = list.view {

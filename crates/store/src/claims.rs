@@ -96,17 +96,29 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone.
-    pub async fn release_leases(&self, before: Time) -> Result<u64> {
+    /// Makes the deliveries due again whose lease ran out before `before`: whoever held it is gone. But none of `held`,
+    /// which the process that asks still has: it may have been set forward, or the database have been away for long.
+    pub async fn release_leases(&self, before: Time, held: Vec<DeliveryId>) -> Result<u64> {
         let now = self.0.clock.now();
         self.write(move |tx| {
             Box::pin(async move {
-                let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
-                               due_at = ?2, lease_owner = NULL, lease_until = NULL \
-                           WHERE lease_until < ?1";
-                let released = tx.execute(sql, params![before, now]).await?;
-                tx.left.others |= released > 0;
-                Ok(released)
+                let sql = "SELECT id FROM deliveries WHERE lease_until < ?1 ORDER BY id";
+                let over = tx.query(sql, params![before], |row| row.get::<DeliveryId>()).await?;
+                release(tx, over.into_iter().filter(|id| !held.contains(id)).collect(), before, now).await
+            })
+        })
+        .await
+    }
+
+    /// Makes the deliveries due again that others than `owner` hold: where `owner` is the one server, those are gone. It
+    /// may have leases of its own already, of deliveries that were made before it asks.
+    pub async fn release_others(&self, owner: Uuid) -> Result<u64> {
+        let now = self.0.clock.now();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT id FROM deliveries WHERE lease_until IS NOT NULL AND lease_owner <> ?1";
+                let left = tx.query(sql, params![owner], |row| row.get::<DeliveryId>()).await?;
+                release(tx, left, Time::from_micros(i64::MAX), now).await
             })
         })
         .await
@@ -130,6 +142,19 @@ impl Store {
         })
         .await
     }
+}
+
+/// Makes deliveries due whose leases are still older than `before`.
+async fn release(tx: &mut Tx<'_>, ids: Vec<DeliveryId>, before: Time, now: Time) -> Result<u64> {
+    let sql = "UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, \
+                   due_at = ?3, lease_owner = NULL, lease_until = NULL \
+               WHERE id = ?1 AND lease_until < ?2";
+    let mut released = 0;
+    for id in ids {
+        released += tx.execute(sql, params![id, before, now]).await?;
+    }
+    tx.left.others |= released > 0;
+    Ok(released)
 }
 
 /// Serves endpoints in this order.

@@ -8,6 +8,7 @@ use model::{Contact, ContactId, Cursor, OrgId, Page, Phone, Stamp, Time};
 use crate::{
     Listed, OrgStore, Result,
     list::ListQuery,
+    seek::{self, Sought},
     tx::Tx,
     value::{Cells, params},
 };
@@ -22,6 +23,8 @@ pub struct ListContacts {
     pub page: Page,
     /// Only the one with this number.
     pub phone: Option<Phone>,
+    /// Only those with these words in name, e-mail address, company or labels, or these digits in a number.
+    pub search: Option<String>,
 }
 
 pub(crate) const COLUMNS: &str = "id, name, phone, other_phones, email, company, notes, tags, call_count, last_call_at, created_at, updated_at";
@@ -56,18 +59,35 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let mut query =
-                        ListQuery::new(&format!("SELECT {COLUMNS} FROM contacts"), org, &list.page);
-                    if let Some(phone) = &list.phone {
-                        query.add_with(with_number, phone.into());
+                    let query = |page: &Page| {
+                        let select = format!("SELECT {COLUMNS} FROM contacts");
+                        let mut query = ListQuery::new(&select, org, page);
+                        if let Some(phone) = &list.phone {
+                            query.add_with(with_number, phone.into());
+                        }
+                        query.finish(page)
+                    };
+                    if let Some(search) = &list.search {
+                        let sought = Sought::new(search);
+                        return seek::page(tx, &list.page, query, read, place, |it| fits(it, &sought)).await;
                     }
-                    let (sql, params) = query.finish(&list.page);
-                    let records = tx.query(&sql, &params, read).await?;
-                    Ok(Listed::cut(records, &list.page, |contact| Cursor(contact.created_at)))
+                    let (sql, params) = query(&list.page);
+                    Ok(Listed::cut(tx.query(&sql, &params, read).await?, &list.page, place))
                 })
             })
             .await
     }
+}
+
+fn place(contact: &Contact) -> Cursor {
+    Cursor(contact.created_at)
+}
+
+/// Whether a contact is one that is looked for.
+pub(crate) fn fits(contact: &Contact, sought: &Sought) -> bool {
+    let texts = [&contact.name, &contact.email, &contact.company].into_iter().flatten();
+    let texts = texts.chain(&contact.tags).map(String::as_str);
+    sought.fits(texts, contact.phone.iter().chain(&contact.other_phones))
 }
 
 /// Whether a contact has the number in the parameter `?n`, be it a further one.

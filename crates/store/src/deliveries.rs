@@ -156,6 +156,19 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether a try is kept: where a commit was broken off, only asking tells.
+    pub async fn has_attempt(&self, id: AttemptId) -> Result<bool> {
+        self.peek(move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT id FROM attempts WHERE id = ?1";
+                Ok(tx.first(sql, params![id], |row| row.get::<AttemptId>()).await?.is_some())
+            })
+        })
+        .await
+    }
+}
+
 /// What became of a try that was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concluded {

@@ -6,8 +6,10 @@
 //! stays so: what its platform still sends about it is not kept (`accept.rs`).
 
 mod calls;
+mod erasable;
 mod scan;
 
+pub use self::erasable::Erasable;
 use model::{ContactId, ErasureId, OrgId, Time};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
@@ -217,6 +219,22 @@ impl OrgStore {
     pub async fn get_erasure(&self, id: ErasureId) -> Result<Option<Erasure>> {
         let org = self.org;
         self.store.read(move |tx| Box::pin(async move { by_id(tx, org, id).await })).await
+    }
+
+    /// The latest erasure of the person that a contact stood for.
+    pub async fn erasure_of_contact(&self, contact: ContactId) -> Result<Option<Erasure>> {
+        let org = self.org;
+        self.store
+            .peek(move |tx| {
+                Box::pin(async move {
+                    let sql = format!(
+                        "SELECT {COLUMNS} FROM erasures WHERE org_id = ?1 AND contact_id = ?2 \
+                         ORDER BY created_at DESC LIMIT 1"
+                    );
+                    tx.first(&sql, params![org, contact], read).await
+                })
+            })
+            .await
     }
 
     /// Does the next part of an erasure. `None` where the organization has no such erasure.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_postgres::error::SqlState;
+
 /// A result of the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,6 +20,9 @@ pub enum Error {
     /// No connection to PostgreSQL could be had.
     #[error("no connection to PostgreSQL: {0}")]
     Pool(#[from] deadpool_postgres::PoolError),
+    /// PostgreSQL took a statement and did not answer in time.
+    #[error("PostgreSQL does not answer")]
+    NoAnswer,
     /// The schema could not be brought up to date.
     #[error("migration: {0}")]
     Migration(#[from] refinery::Error),
@@ -61,11 +66,36 @@ impl Error {
         match self {
             Self::Sqlite(error) => sqlite(error),
             Self::Commit(error) => sqlite(error),
-            Self::Postgres(error) => error.is_closed() || error.code().is_none(),
-            Self::Pool(_) | Self::Dropped => true,
+            Self::Postgres(error) => error.is_closed() || error.code().is_none_or(is_passing),
+            Self::Pool(_) | Self::NoAnswer | Self::Dropped => true,
             Self::Migration(_) | Self::Stored { .. } | Self::Address(_) | Self::Io(_) | Self::Panicked => {
                 false
             }
+        }
+    }
+}
+
+/// Whether a code of PostgreSQL says that the server is not well, or not now, and nothing of the statement
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): a lost connection, resources that ran out such as
+/// the disk, one who shut it down or lets it start, an error of its system, and a standby that takes no writes.
+fn is_passing(code: &SqlState) -> bool {
+    let class = code.code().get(..2).unwrap_or_default();
+    ["08", "53", "57", "58"].contains(&class)
+        || [&SqlState::READ_ONLY_SQL_TRANSACTION, &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT]
+            .contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_told_from_what_does_not() {
+        for code in ["57P01", "57P02", "57P03", "53100", "53300", "08006", "58030", "25006", "25P03"] {
+            assert!(is_passing(&SqlState::from_code(code)), "{code}");
+        }
+        for code in ["23505", "40P01", "42P01", "22003", "XX000"] {
+            assert!(!is_passing(&SqlState::from_code(code)), "{code}");
         }
     }
 }

@@ -7,12 +7,16 @@
 //! before it does not show yet.
 
 mod pages;
+mod person;
 
-use model::{AppointmentStatus, CallStatus, LeadStatus, OrgId, Phone, Place, SourceId, Stamp, Time, Urgency};
+use model::{
+    AppointmentStatus, CallStatus, ContactId, LeadStatus, OrgId, Phone, Place, SourceId, Stamp, Time, Urgency,
+};
 use uuid::Uuid;
 
 use self::pages::{Asked, page};
-use crate::{Error, OrgStore, Outcome, Result, tx::Tx, value::params};
+pub use self::person::PersonExport;
+use crate::{CallView, Error, OrgStore, Outcome, Result, tx::Tx, value::params};
 
 /// What can be exported, in an order in which each record comes after those that it points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +102,16 @@ impl ExportKind {
 pub struct ExportFilter {
     /// Only those created, or received, after this.
     pub since: Option<Time>,
+    /// Only calls created before this.
+    pub until: Option<Time>,
+    /// Only calls, leads and appointments of this contact.
+    pub contact: Option<ContactId>,
     /// Only those with this number.
     pub phone: Option<Phone>,
+    /// Only calls, contacts and leads with these words, as their lists find them.
+    pub search: Option<String>,
+    /// Only calls that belong in this view.
+    pub view: Option<CallView>,
     /// Only calls with this status.
     pub call_status: Option<CallStatus>,
     /// Only leads with this status.
@@ -130,6 +142,7 @@ pub struct Export {
     /// The sources that are left, the present one last. Messages are in no order but that of their source.
     sources: Vec<SourceId>,
     is_over: bool,
+    has_begun: bool,
 }
 
 /// How many records are read at once at most, and how many bytes of them are kept: what is beyond is read again with
@@ -158,7 +171,7 @@ impl OrgStore {
         let (sources, records) = (self.sources_to_walk(kind).await?, self.clone());
         let is_over = kind.is_by_source() && sources.is_empty();
         let (after, limit) = (begin, FIRST_PAGE);
-        Ok(Export { records, kind, filter, after, begin, until, limit, sources, is_over })
+        Ok(Export { records, kind, filter, after, begin, until, limit, sources, is_over, has_begun: false })
     }
 
     /// The sources that are walked through, the first of them last: those that were deleted too.
@@ -190,6 +203,11 @@ impl Export {
         self.kind
     }
 
+    /// Whether nothing was given yet. Only the first to ask is told so.
+    pub(crate) fn begins(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_begun, true)
+    }
+
     /// The next records, each a JSON object; `None` when all were given.
     pub async fn next_page(&mut self) -> Result<Option<Vec<Vec<u8>>>> {
         while !self.is_over {
@@ -214,7 +232,10 @@ impl Export {
             self.after = last;
             // Twice as many while they are short, half as many where not all of a page could be kept.
             self.limit = if page.is_full { (self.limit / 2).max(1) } else { (self.limit * 2).min(PAGE) };
-            return Ok(Some(page.records));
+            // Of a page that was searched, nothing may be left.
+            if !page.records.is_empty() {
+                return Ok(Some(page.records));
+            }
         }
         Ok(None)
     }

@@ -1,5 +1,6 @@
 //! Leads.
 
+mod counts;
 mod write;
 
 use model::{ContactId, Cursor, Lead, LeadId, LeadStatus, OrgId, Page, Phone, Urgency};
@@ -8,12 +9,13 @@ use crate::{
     Listed, OrgStore, Result,
     list::ListQuery,
     provenance::Made,
+    seek::{self, Sought},
     tx::Tx,
     value::{Cells, params},
 };
 
-pub use self::write::LeadChange;
 pub(crate) use self::write::named;
+pub use self::{counts::LeadCounts, write::LeadChange};
 
 /// Which leads are asked for.
 #[derive(Clone, Debug)]
@@ -24,8 +26,12 @@ pub struct ListLeads {
     pub status: Option<LeadStatus>,
     /// Only those as urgent as this.
     pub urgency: Option<Urgency>,
+    /// Only those of this contact.
+    pub contact: Option<ContactId>,
     /// Only those with this number.
     pub phone: Option<Phone>,
+    /// Only those with these words in name, e-mail address, intent or summary, or these digits in the number.
+    pub search: Option<String>,
 }
 
 pub(crate) const COLUMNS: &str = "id, call_id, contact_id, name, phone, email, intent, urgency, summary, status, notes, \
@@ -62,17 +68,34 @@ impl OrgStore {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM leads"), org, &list.page);
-                    query.equals("status", list.status.map(LeadStatus::as_str));
-                    query.equals("urgency", list.urgency.map(Urgency::as_str));
-                    query.equals("phone", list.phone.as_ref());
-                    let (sql, params) = query.finish(&list.page);
-                    let records = tx.query(&sql, &params, read).await?;
-                    Ok(Listed::cut(records, &list.page, |lead| Cursor(lead.created_at)))
+                    let query = |page: &Page| {
+                        let mut query = ListQuery::new(&format!("SELECT {COLUMNS} FROM leads"), org, page);
+                        query.equals("status", list.status.map(LeadStatus::as_str));
+                        query.equals("urgency", list.urgency.map(Urgency::as_str));
+                        query.equals("contact_id", list.contact);
+                        query.equals("phone", list.phone.as_ref());
+                        query.finish(page)
+                    };
+                    if let Some(search) = &list.search {
+                        let sought = Sought::new(search);
+                        return seek::page(tx, &list.page, query, read, place, |it| fits(it, &sought)).await;
+                    }
+                    let (sql, params) = query(&list.page);
+                    Ok(Listed::cut(tx.query(&sql, &params, read).await?, &list.page, place))
                 })
             })
             .await
     }
+}
+
+fn place(lead: &Lead) -> Cursor {
+    Cursor(lead.created_at)
+}
+
+/// Whether a lead is one that is looked for.
+pub(crate) fn fits(lead: &Lead, sought: &Sought) -> bool {
+    let texts = [&lead.name, &lead.email, &lead.intent, &lead.summary].into_iter().flatten();
+    sought.fits(texts.map(String::as_str), &lead.phone)
 }
 
 pub(crate) async fn by_id(tx: &mut Tx<'_>, org: OrgId, id: LeadId) -> Result<Option<Lead>> {

@@ -12,6 +12,7 @@ mod assistants;
 mod audience;
 mod blocked_numbers;
 mod booking_changes;
+mod calendar_feeds;
 mod calls;
 mod circuit;
 mod claims;
@@ -53,6 +54,7 @@ mod samples;
 mod search;
 #[cfg(feature = "bench")]
 pub mod seed;
+mod seek;
 mod sessions;
 mod settle;
 mod setup;
@@ -72,6 +74,7 @@ mod value;
 mod waiting;
 mod webhooks;
 mod writes;
+pub mod written;
 
 use std::{
     path::PathBuf,
@@ -89,9 +92,10 @@ pub use crate::{
     },
     admin::Organization,
     answers::{AnswerSummary, AnsweredBy, KeptAnswer},
-    appointments::{AppointmentChange, ListAppointments},
+    appointments::{AppointmentChange, ListAgenda, ListAppointments},
     assistants::ListAssistants,
     blocked_numbers::{ListBlockedNumbers, NewBlockedNumber},
+    calendar_feeds::{ListCalendarFeeds, MadeCalendarFeed},
     calls::{
         Around, CallCounts, CallDetail, CallReview, CallView, Came, ListCalls, ListedCall, StatusCounts,
     },
@@ -101,11 +105,11 @@ pub use crate::{
     deliveries::{Attempt, Concluded, DeliveryState, NextStep},
     delivery_log::{DeliveryDetail, ListDeliveries, ListedDelivery, Resent, StatusClass, StoredAttempt},
     endpoints::{Endpoint, EndpointState, NewEndpoint},
-    erase::{Compaction, Erased, Erasure, ErasureState, ErasureStep},
+    erase::{Compaction, Erasable, Erased, Erasure, ErasureState, ErasureStep},
     error::{Error, Result},
     event_log::{ListEvents, LoggedEvent, Missed},
     events::{EventData, NewEvent, Subject},
-    export::{Export, ExportFilter, ExportKind},
+    export::{Export, ExportFilter, ExportKind, PersonExport},
     forwards::{Original, SOURCE_MESSAGE, via_mark},
     gaps::{Gap, Healing, Known, Missing, NO_FINAL_EVENT, Report},
     held::HeldChoice,
@@ -117,7 +121,7 @@ pub use crate::{
     inbox::{InboxEntry, Incoming, ListMessages, MessageSummary, Outcome, Reading, StoredMessage},
     json::{Row, Rows},
     keys::{KeyRecord, NewKey},
-    leads::{LeadChange, ListLeads},
+    leads::{LeadChange, LeadCounts, ListLeads},
     list::{Listed, Placed},
     outbox::Outbox,
     provenance::{AppointmentChanged, AppointmentProvenance, Provenance, Rule},

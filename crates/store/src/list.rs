@@ -113,6 +113,14 @@ impl<'a> ListQuery<'a> {
         self.sql.push_str(&format!(" AND {}", condition(self.params.len())));
     }
 
+    /// Behind a place in a list that is ordered by a time and then by the id, the earliest first.
+    pub(crate) fn behind(&mut self, time: &str, place: Option<Place>) {
+        let Some(Place { at, id }) = place else { return };
+        let first = self.params.len() + 1;
+        self.params.extend_from_slice(&[at.into(), id.into()]);
+        self.sql.push_str(&format!(" AND ({time}, id) > (?{first}, ?{})", first + 1));
+    }
+
     /// The end of [`ListQuery::placed`].
     pub(crate) fn finish_placed(self, time: &str, page: &PlacedPage) -> (String, Vec<Value<'a>>) {
         self.finish_by(&format!("{time} DESC, id DESC"), page.limit)

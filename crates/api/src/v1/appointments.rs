@@ -1,7 +1,7 @@
 //! `/v1/appointments`
 
 use axum::response::Response;
-use model::{Appointment, AppointmentStatus, id::kind};
+use model::{Appointment, AppointmentStatus, ContactId, LeadId, id::kind};
 use serde::Deserialize;
 use store::AppointmentProvenance;
 use utoipa::IntoParams;
@@ -42,6 +42,12 @@ pub(crate) struct ListAppointments {
     /// Only appointments that begin before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<TimeParam>,
+    /// Only appointments of this contact.
+    #[param(value_type = Option<String>, format = Uuid)]
+    contact_id: Option<ContactId>,
+    /// Only appointments of this lead.
+    #[param(value_type = Option<String>, format = Uuid)]
+    lead_id: Option<LeadId>,
     /// Only those with this number, in E.164.
     #[param(value_type = Option<String>, format = "e164")]
     phone: Option<PhoneParam>,
@@ -62,6 +68,8 @@ pub(crate) async fn list_appointments(
         status: query.status,
         from: query.from.map(|from| from.0),
         to: query.to.map(|to| to.0),
+        contact: query.contact_id,
+        lead: query.lead_id,
         phone: query.phone.map(|phone| phone.0),
     };
     Ok(List(caller.store.list_appointments(list).await?))

@@ -1,7 +1,7 @@
 //! `/v1/calls`
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use model::{CallStatus, id::kind};
+use model::{CallStatus, ContactId, id::kind};
 use serde::Deserialize;
 use store::{CallDetail, CallView, ListedCall};
 use utoipa::{IntoParams, ToSchema};
@@ -11,7 +11,7 @@ use crate::{
     auth::Caller,
     envelope::{RawList, RawOne},
     error::ApiError,
-    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
+    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page, search},
     openapi::{self, ListOf, OneOf},
     v1::{
         calls_body::{NewCall, ReviewCall},
@@ -68,6 +68,9 @@ pub(crate) struct ListCalls {
     /// Only calls with this status.
     #[param(inline)]
     status: Option<CallStatus>,
+    /// Only calls of this contact.
+    #[param(value_type = Option<String>, format = Uuid)]
+    contact_id: Option<ContactId>,
     /// Only calls of this caller, in E.164.
     #[param(value_type = Option<String>, format = "e164")]
     phone: Option<PhoneParam>,
@@ -84,16 +87,14 @@ pub(crate) struct ListCalls {
         openapi::ListErrors,
     ))]
 pub(crate) async fn list_calls(caller: Caller, Query(query): Query<ListCalls>) -> Result<RawList, ApiError> {
-    if query.q.as_ref().is_some_and(|search| search.chars().count() > 500) {
-        return Err(ApiError::bad_request("Wrong query parameter `q`: must have at most 500 characters"));
-    }
     let list = store::ListCalls {
         page: page(query.limit, query.cursor, query.since),
         until: query.until.map(|until| until.0),
         view: query.view.map(CallView::from),
         status: query.status,
+        contact: query.contact_id,
         phone: query.phone.map(|phone| phone.0),
-        search: query.q,
+        search: search(query.q)?,
     };
     Ok(RawList(caller.store.list_calls(list).await?))
 }

@@ -9,7 +9,7 @@ use crate::{
     auth::Caller,
     envelope::{List, One},
     error::ApiError,
-    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
+    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page, search},
     openapi::{self, ListOf, OneOf},
     v1::{
         contacts_body::{ContactFields, MergeContacts},
@@ -35,6 +35,10 @@ pub(crate) struct ListContacts {
     /// Only those with this number, in E.164.
     #[param(value_type = Option<String>, format = "e164")]
     phone: Option<PhoneParam>,
+    /// Only contacts with all these words in name, e-mail, company or labels, each the beginning of one, or with these
+    /// digits in a number.
+    #[param(max_length = 500)]
+    q: Option<String>,
 }
 
 /// List contacts
@@ -50,6 +54,7 @@ pub(crate) async fn list_contacts(
     let list = store::ListContacts {
         page: page(query.limit, query.cursor, query.since),
         phone: query.phone.map(|phone| phone.0),
+        search: search(query.q)?,
     };
     Ok(List(caller.store.list_contacts(list).await?))
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::StatusCode;
 use model::{ContactId, ErasureId, Time, id::kind};
 use serde::Serialize;
-use store::{Erased, Erasure, ErasureState};
+use store::{Erasable, Erased, Erasure, ErasureState};
 use utoipa::ToSchema;
 
 use crate::{
@@ -75,6 +75,24 @@ pub(crate) async fn erase_contact(
     let is_done = erasure.state == ErasureState::Done;
     let status = if is_done { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(One::new(erasure.into()).status(status))
+}
+
+/// Count what erasing a person would erase
+///
+/// What hangs on the contact or one of its numbers. What only the e-mail address leads to, events and tries of webhooks are
+/// looked for when the person is erased.
+#[utoipa::path(get, path = "/v1/contacts/{id}/erasable", tag = "Contacts",
+    params(("id" = String, Path, description = "The contact's id.", format = Uuid)),
+    responses(
+        (status = 200, description = "How many records of each kind.", body = OneOf<Erasable>),
+        openapi::GetErrors,
+    ))]
+pub(crate) async fn count_erasable(
+    caller: Caller,
+    PathId(id): PathId<kind::Contact>,
+) -> Result<One<Erasable>, ApiError> {
+    let counted = caller.store.count_erasable(id).await?;
+    counted.map(One::new).ok_or_else(|| ApiError::not_found("contact"))
 }
 
 /// Get an erasure

@@ -1,18 +1,19 @@
 //! `/v1/export`: all records of a kind in one answer, streamed while they are read.
 
 use axum::response::Response;
-use model::{AppointmentStatus, CallStatus, LeadStatus, Urgency};
+use model::{AppointmentStatus, CallStatus, ContactId, LeadStatus, Urgency};
 use serde::Deserialize;
-use store::{ExportFilter, ExportKind};
+use store::{CallView, ExportFilter, ExportKind};
 use utoipa::IntoParams;
 
 use crate::{
     auth::Caller,
     error::ApiError,
     export::CsvMode,
-    extract::{PhoneParam, Query, TimeParam},
+    extract::{PhoneParam, Query, TimeParam, search},
     openapi,
     v1::{
+        calls::View,
         export_answer::{FormatParam, answer, format},
         source_events_body::MessageOutcome,
     },
@@ -32,12 +33,24 @@ pub(crate) struct ExportCalls {
     /// Only calls created after this.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<TimeParam>,
+    /// Only calls created before this.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<TimeParam>,
+    /// Only calls that belong in this view.
+    #[param(inline)]
+    view: Option<View>,
     /// Only calls with this status.
     #[param(inline)]
     status: Option<CallStatus>,
+    /// Only calls of this contact.
+    #[param(value_type = Option<String>, format = Uuid)]
+    contact_id: Option<ContactId>,
     /// Only calls of this caller, in E.164.
     #[param(value_type = Option<String>, format = "e164")]
     phone: Option<PhoneParam>,
+    /// Only calls with these words, as the list finds them.
+    #[param(max_length = 500)]
+    q: Option<String>,
 }
 
 /// Export calls
@@ -59,7 +72,11 @@ pub(crate) async fn export_calls(
 ) -> Result<Response, ApiError> {
     let filter = ExportFilter {
         since: query.since.map(|since| since.0),
+        until: query.until.map(|until| until.0),
+        view: query.view.map(CallView::from),
         call_status: query.status,
+        contact: query.contact_id,
+        search: search(query.q)?,
         phone: query.phone.map(|phone| phone.0),
         ..ExportFilter::default()
     };
@@ -83,6 +100,9 @@ pub(crate) struct ExportContacts {
     /// Only those with this number, in E.164.
     #[param(value_type = Option<String>, format = "e164")]
     phone: Option<PhoneParam>,
+    /// Only contacts with these words, as the list finds them.
+    #[param(max_length = 500)]
+    q: Option<String>,
 }
 
 /// Export contacts
@@ -103,6 +123,7 @@ pub(crate) async fn export_contacts(
 ) -> Result<Response, ApiError> {
     let filter = ExportFilter {
         since: query.since.map(|since| since.0),
+        search: search(query.q)?,
         phone: query.phone.map(|phone| phone.0),
         ..ExportFilter::default()
     };
@@ -132,6 +153,9 @@ pub(crate) struct ExportLeads {
     /// Only those with this number, in E.164.
     #[param(value_type = Option<String>, format = "e164")]
     phone: Option<PhoneParam>,
+    /// Only leads with these words, as the list finds them.
+    #[param(max_length = 500)]
+    q: Option<String>,
 }
 
 /// Export leads
@@ -154,6 +178,7 @@ pub(crate) async fn export_leads(
         since: query.since.map(|since| since.0),
         lead_status: query.status,
         urgency: query.urgency,
+        search: search(query.q)?,
         phone: query.phone.map(|phone| phone.0),
         ..ExportFilter::default()
     };

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     auth::Caller,
     error::ApiError,
-    export::{self, CsvMode, Format},
+    export::{CsvMode, Format},
 };
 
 /// In which format records are exported.
@@ -57,24 +57,14 @@ fn stream(
     export: Export,
     format: Format,
 ) -> impl futures_util::Stream<Item = Result<Vec<u8>, std::io::Error>> {
-    let head = export::head(export.kind(), format);
-    let start = (export, Some(head));
-    futures_util::stream::try_unfold(start, move |(mut export, head)| async move {
-        let written = match head {
-            Some(head) => head,
-            None => match export.next_page().await {
-                Ok(Some(records)) => export::page(export.kind(), format, &records),
-                Ok(None) => return Ok(None),
-                Err(error) => return Err(broken(&error)),
-            },
-        };
-        let written = written.map_err(|error| broken(&error))?;
-        Ok(Some((written, (export, None))))
+    futures_util::stream::try_unfold(export, move |mut export| async move {
+        let written = export.next_written(format).await.map_err(|error| broken(&error))?;
+        Ok(written.map(|written| (written, export)))
     })
 }
 
 /// The answer's status is long out: all that can be done is to break off, so that nobody takes a part for the whole.
-fn broken(error: &dyn std::error::Error) -> std::io::Error {
+pub(crate) fn broken(error: &dyn std::error::Error) -> std::io::Error {
     tracing::error!(%error, "an export broke off");
     std::io::Error::other("the export broke off")
 }

@@ -1,7 +1,7 @@
 //! `/v1/leads`
 
 use axum::response::Response;
-use model::{Lead, LeadStatus, Urgency, id::kind};
+use model::{ContactId, Lead, LeadStatus, Urgency, id::kind};
 use serde::Deserialize;
 use store::Provenance;
 use utoipa::IntoParams;
@@ -10,7 +10,7 @@ use crate::{
     auth::Caller,
     envelope::{List, One},
     error::ApiError,
-    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page},
+    extract::{CursorParam, Json, Limit, PathId, PhoneParam, Query, TimeParam, page, search},
     openapi::{self, ListOf, OneOf},
     v1::{
         idempotency::IdempotencyKey,
@@ -39,9 +39,16 @@ pub(crate) struct ListLeads {
     /// Only leads as urgent as this.
     #[param(inline)]
     urgency: Option<Urgency>,
+    /// Only leads of this contact.
+    #[param(value_type = Option<String>, format = Uuid)]
+    contact_id: Option<ContactId>,
     /// Only those with this number, in E.164.
     #[param(value_type = Option<String>, format = "e164")]
     phone: Option<PhoneParam>,
+    /// Only leads with all these words in name, e-mail, intent or summary, each the beginning of one, or with these digits
+    /// in the number.
+    #[param(max_length = 500)]
+    q: Option<String>,
 }
 
 /// List leads
@@ -58,7 +65,9 @@ pub(crate) async fn list_leads(
         page: page(query.limit, query.cursor, query.since),
         status: query.status,
         urgency: query.urgency,
+        contact: query.contact_id,
         phone: query.phone.map(|phone| phone.0),
+        search: search(query.q)?,
     };
     Ok(List(caller.store.list_leads(list).await?))
 }

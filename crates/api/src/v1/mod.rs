@@ -1,10 +1,12 @@
 //! `/v1`: an organization's data, for holders of its API keys.
 
+pub(crate) mod agenda;
 pub(crate) mod appointments;
 mod appointments_body;
 pub(crate) mod assistants;
 pub(crate) mod blocked_numbers;
 mod bodies;
+pub(crate) mod calendar_feeds;
 pub(crate) mod calls;
 mod calls_body;
 pub(crate) mod contacts;
@@ -17,6 +19,7 @@ pub(crate) mod events;
 mod exchange;
 pub(crate) mod export;
 mod export_answer;
+pub(crate) mod export_person;
 mod fields;
 pub(crate) mod forwards;
 pub(crate) mod gaps;

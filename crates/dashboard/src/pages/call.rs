@@ -19,7 +19,7 @@ use super::{
     deliveries::{self, DeliveryRow},
 };
 use crate::{
-    Dashboard,
+    Dashboard, appointment,
     call::{Badge, Call},
     error::PageError,
     extract::{Form, Origin, PathIds, Query},
@@ -87,9 +87,10 @@ fn plain(value: &Value) -> String {
 }
 
 struct AppointmentView {
+    href: String,
     title: String,
     when: String,
-    status: String,
+    status: Badge,
     place: Option<String>,
 }
 
@@ -102,11 +103,19 @@ struct MessageView {
 
 struct ContactView {
     name: String,
+    page: String,
     number: Option<String>,
     email: Option<String>,
     company: Option<String>,
     calls: i64,
-    href: Option<String>,
+    href: String,
+}
+
+/// The lead that was made of the call.
+struct LeadView {
+    href: String,
+    status: Badge,
+    what: String,
 }
 
 #[derive(Template)]
@@ -126,7 +135,7 @@ struct CallPage {
     sound_elsewhere: Option<String>,
     contact: Option<ContactView>,
     earlier: Vec<Row>,
-    lead: Option<(String, String)>,
+    lead: Option<LeadView>,
     appointments: Vec<AppointmentView>,
     captured: Vec<(String, String)>,
     deliveries: Option<Vec<DeliveryRow>>,
@@ -218,7 +227,8 @@ async fn contact(store: &OrgStore, call: &Call) -> Result<Option<ContactView>, P
         email: contact.email,
         company: contact.company,
         calls: contact.call_count,
-        href: contact.phone.map(|phone| show::address("/calls", &[("phone", phone.as_str())])),
+        page: format!("/contacts/{}", contact.id),
+        href: show::address("/calls", &[("contact", &contact.id.to_string())]),
     }))
 }
 
@@ -234,6 +244,7 @@ async fn earlier(
         status: None,
         until: Some(call.created_at),
         view: None,
+        contact: None,
         phone: Some(Phone::from_e164_unchecked(phone.clone())),
         search: None,
     };
@@ -241,17 +252,18 @@ async fn earlier(
     calls::rows(store, &found, zone, assistants).await
 }
 
-fn lead(around: &Around) -> Option<(String, String)> {
+fn lead(around: &Around) -> Option<LeadView> {
     let lead = around.lead.as_ref()?;
-    let what = lead.intent.clone().or_else(|| lead.summary.clone()).unwrap_or_default();
-    Some((show::words(lead.status.as_str()), what))
+    let status = crate::lead::badge(lead.status);
+    Some(LeadView { href: crate::lead::address(lead.id), status, what: crate::lead::title(lead) })
 }
 
 fn appointments(around: &Around, zone: &Zone) -> Vec<AppointmentView> {
     let view = |appointment: &model::Appointment| AppointmentView {
-        title: appointment.title.clone().unwrap_or_else(|| "Appointment".to_owned()),
-        when: appointment.starts_at.map_or_else(|| "Time not known".to_owned(), |at| zone.day_and_time(at)),
-        status: show::words(appointment.status.as_str()),
+        href: appointment::address(appointment.id),
+        title: appointment::title(appointment),
+        when: appointment::when(appointment, zone),
+        status: appointment::badge(appointment.status),
         place: appointment.location.clone(),
     };
     around.appointments.iter().map(view).collect()

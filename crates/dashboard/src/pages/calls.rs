@@ -6,8 +6,9 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use model::{AssistantId, CallId, CallStatus, Cursor, Page, Permission, Phone, Time};
 use serde::Deserialize;
-use store::{CallCounts, CallView, Came, ListAssistants, ListCalls, OrgStore};
+use store::{CallCounts, CallView, Came, ExportFilter, ExportKind, ListAssistants, ListCalls, OrgStore};
 
+use super::export::{self, Links, Mode};
 use crate::{
     Dashboard,
     call::{Badge, Call, Part},
@@ -34,6 +35,8 @@ pub(crate) struct Asked {
     view: String,
     #[serde(default)]
     q: String,
+    #[serde(default)]
+    contact: String,
     #[serde(default)]
     phone: String,
     #[serde(default)]
@@ -62,16 +65,35 @@ impl Asked {
 
     /// The address of the list that this asks for.
     fn href(&self) -> String {
-        let fields = [
-            ("view", &*self.view),
+        show::address("/calls", &self.fields())
+    }
+
+    fn fields(&self) -> [(&'static str, &str); 8] {
+        [
+            ("view", &self.view),
             ("q", &self.q),
+            ("contact", &self.contact),
             ("phone", &self.phone),
             ("status", &self.status),
             ("since", &self.since),
             ("until", &self.until),
             ("cursor", &self.cursor),
-        ];
-        show::address("/calls", &fields)
+        ]
+    }
+
+    /// The same list, all of it.
+    fn export(&self) -> ExportFilter {
+        let list = self.list();
+        ExportFilter {
+            since: list.page.since,
+            until: list.until,
+            contact: list.contact,
+            phone: list.phone,
+            search: list.search,
+            view: list.view,
+            call_status: list.status,
+            ..ExportFilter::default()
+        }
     }
 
     fn list(&self) -> ListCalls {
@@ -81,6 +103,7 @@ impl Asked {
             status: CallStatus::parse(&self.status),
             until: self.until.parse().ok(),
             view: self.view(),
+            contact: self.contact.parse().ok(),
             phone: Phone::parse(&self.phone, None),
             search: search.filter(|search| !search.is_empty()),
         }
@@ -92,6 +115,7 @@ impl Asked {
         let time = |word: &str, time: Option<Time>| time.map(|at| format!("{word} {}", zone.moment(at).full));
         let filters = [
             list.search.map(|search| format!("“{search}”")),
+            list.contact.map(|_| "of one contact".to_owned()),
             list.phone.map(|phone| format!("from {}", phone.international())),
             list.status.map(|status| show::words(status.as_str())),
             time("since", list.page.since),
@@ -162,6 +186,7 @@ struct CallsPage {
     clear: String,
     rows: Vec<Row>,
     has_any: bool,
+    export: Links,
     newest: Option<String>,
     older: Option<String>,
     zone: String,
@@ -184,6 +209,7 @@ pub(crate) async fn list_calls(
         tabs: tabs(&asked, &counts),
         filters: asked.filters(&zone),
         clear: Asked { view: asked.view.clone(), ..Asked::default() }.href(),
+        export: Links::new("/calls/export", &Asked { cursor: String::new(), ..asked.clone() }.fields()),
         asked,
         rows,
         has_any: counts.total() > 0,
@@ -191,6 +217,15 @@ pub(crate) async fn list_calls(
         older,
         zone: zone.name,
     })
+}
+
+pub(crate) async fn export_calls(
+    person: Person,
+    Query(asked): Query<Asked>,
+    Query(mode): Query<Mode>,
+) -> Result<Response, PageError> {
+    let store = person.door(Permission::ReadRecords)?;
+    export::csv(&store, ExportKind::Calls, asked.export(), &mode).await
 }
 
 /// Calls as lines, with what came of them.

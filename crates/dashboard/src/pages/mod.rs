@@ -1,15 +1,28 @@
 //! The pages, a module each.
 
+pub(crate) mod appointment;
+mod appointment_days;
+pub(crate) mod appointment_edit;
+pub(crate) mod appointments;
+pub(crate) mod calendar_feeds;
 pub(crate) mod call;
 pub(crate) mod calls;
+pub(crate) mod contact;
+pub(crate) mod contact_edit;
+pub(crate) mod contact_erase;
+pub(crate) mod contact_merge;
+pub(crate) mod contacts;
 pub(crate) mod deliveries;
 pub(crate) mod delivery;
+pub(crate) mod export;
 pub(crate) mod integration;
 pub(crate) mod integration_new;
 pub(crate) mod integration_recover;
 pub(crate) mod integration_secret;
 pub(crate) mod integrations;
 pub(crate) mod keys;
+pub(crate) mod lead;
+pub(crate) mod leads;
 pub(crate) mod message;
 pub(crate) mod overview;
 pub(crate) mod setup;

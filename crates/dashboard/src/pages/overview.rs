@@ -2,9 +2,11 @@
 
 use askama::Template;
 use axum::{extract::State, response::Response};
-use model::{CallStatus, Page, Permission, Time};
+use model::{CallStatus, LeadStatus, Page, Permission, Time};
 use serde::Deserialize;
-use store::{CallCounts, CallView, DeliveryState, ListCalls, ListDeliveries, StatusCounts};
+use store::{
+    CallCounts, CallView, DeliveryState, ListAgenda, ListCalls, ListDeliveries, OrgStore, StatusCounts,
+};
 
 use super::calls::{self, Row};
 use crate::{
@@ -20,7 +22,7 @@ use crate::{
 /// How many calls are shown that need somebody.
 const ATTENTION: u32 = 6;
 
-/// More failing deliveries than this are not counted, only that there are more.
+/// More failing deliveries or appointments than this are not counted, only that there are more.
 const COUNTED: u32 = 100;
 
 /// The ranges: the word in the address, the label, and the days up to today.
@@ -90,6 +92,8 @@ pub(crate) async fn show_overview(
     let ever = store.count_calls(None).await?;
     let by_day = store.count_calls_between(times.clone()).await?;
     let mut cards = cards(&counts, &ever, since);
+    cards.push(leads(&store, since).await?);
+    cards.push(to_come(&store, &zone).await?);
     if let Some(card) = failing(&person).await? {
         cards.push(card);
     }
@@ -156,6 +160,35 @@ fn cards(counts: &CallCounts, ever: &CallCounts, since: Option<Time>) -> Vec<Car
     ]
 }
 
+/// The leads of the range.
+async fn leads(store: &OrgStore, since: Option<Time>) -> Result<Card, PageError> {
+    let counts = store.count_leads(since).await?;
+    let since = since.map_or_else(String::new, |since| since.to_string());
+    let new = counts.with(LeadStatus::New);
+    Ok(Card {
+        label: "Leads",
+        number: show::count(counts.total()),
+        note: if new > 0 { format!("{} to call back", show::count(new)) } else { String::new() },
+        href: show::address("/leads", &[("view", "table"), ("since", &since)]),
+        tone: "",
+    })
+}
+
+/// The appointments from today on.
+async fn to_come(store: &OrgStore, zone: &Zone) -> Result<Card, PageError> {
+    let from = zone.start_of(zone.today());
+    let list = ListAgenda { limit: COUNTED, after: None, status: None, from, to: None };
+    let found = store.list_agenda(list).await?;
+    let many = if found.next.is_some() { "+" } else { "" };
+    Ok(Card {
+        label: "Appointments",
+        number: format!("{}{many}", found.records.len()),
+        note: "from today on".into(),
+        href: "/appointments".into(),
+        tone: "",
+    })
+}
+
 /// Webhooks that were not delivered, for who may see them.
 async fn failing(person: &Person) -> Result<Option<Card>, PageError> {
     if !person.may(Permission::ReadDeliveries) {
@@ -174,12 +207,13 @@ async fn failing(person: &Person) -> Result<Option<Card>, PageError> {
 }
 
 /// The calls that need somebody, the newest first.
-async fn attention(store: &store::OrgStore, zone: &Zone) -> Result<Vec<Row>, PageError> {
+async fn attention(store: &OrgStore, zone: &Zone) -> Result<Vec<Row>, PageError> {
     let list = ListCalls {
         page: Page { limit: ATTENTION, before: None, since: None },
         status: None,
         until: None,
         view: Some(CallView::NeedsReview),
+        contact: None,
         phone: None,
         search: None,
     };

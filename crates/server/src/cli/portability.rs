@@ -72,9 +72,23 @@ pub enum ContactCommand {
         org: model::OrgId,
         /// The contact's id
         id: model::ContactId,
+        /// Only say how many records of each kind there are
+        #[arg(long)]
+        preview: bool,
         /// Write the embedded database's file anew, so that no free place in it holds a remnant, however large it is:
         /// a running server cannot write meanwhile
         #[arg(long)]
         compact: bool,
+    },
+    /// Write all that there is of a person, with their calls, leads and appointments, as JSON
+    Export {
+        /// The organization's id
+        #[arg(long)]
+        org: model::OrgId,
+        /// The contact's id
+        id: model::ContactId,
+        /// The file that is written; `-` for standard output
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
 }

@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import axe from "axe-core";
 import { chromium } from "playwright-core";
+import { people } from "./people.mjs";
 import { calls, startReceiver, startServer, vapiReport, within } from "./world.mjs";
 
 const [binary, executablePath, folder] = process.argv.slice(2);
@@ -96,6 +97,7 @@ try {
   assert.ok(!(await page.content()).includes(key), "the key is not shown again");
   await look("05-calls-empty", "/calls");
   await look("06-overview-empty", "/");
+  for (const [number, name] of ["contacts", "leads", "appointments"].entries()) await look(`06-${number + 1}-${name}-empty`, `/${name}`);
 
   // Calls through the API, with webhooks that arrive and some that do not.
   const post = async (path, body) => {
@@ -245,6 +247,7 @@ try {
   await look("35-integration-secret", null);
   await page.click("text=Delete it for good");
   await page.waitForURL("**/settings/integrations");
+  await people({ browser, context, page, server, look, post });
   await look("14-overview", "/");
   await look("15-keys", "/settings/api");
   await page.goto(server.base + "/settings/api");

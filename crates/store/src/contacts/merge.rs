@@ -19,6 +19,22 @@ impl OrgStore {
     pub async fn merge_contacts(&self, into: ContactId, from: ContactId, asked: Asked) -> Result<Answer> {
         self.write_once(asked, move |writing| Box::pin(merge(writing, into, from))).await
     }
+
+    /// What merging a contact into another one would make of it. `None` where there are no two such contacts.
+    pub async fn preview_merge(&self, into: ContactId, from: ContactId) -> Result<Option<Contact>> {
+        let org = self.org;
+        self.store.peek(move |tx| Box::pin(async move { preview(tx, org, into, from).await })).await
+    }
+}
+
+async fn preview(tx: &mut Tx<'_>, org: OrgId, into: ContactId, from: ContactId) -> Result<Option<Contact>> {
+    let (into, from) = (resolve(tx, org, into).await?, by_id(tx, org, from).await?);
+    let (Some(mut into), Some(from)) = (into, from) else { return Ok(None) };
+    if into.id == from.id {
+        return Ok(None);
+    }
+    absorb(&mut into, from);
+    Ok(Some(into))
 }
 
 async fn merge(writing: &mut Writing<'_, '_>, into: ContactId, from: ContactId) -> Saving {

@@ -18,8 +18,8 @@ const WINDOW: i64 = 500;
 
 /// Where a record hangs on the contact (`?2`) or has one of the person's numbers. Those of other contacts too: such as
 /// the platform told of a number late.
-fn theirs<'v>(column: &str, job: &'v Job, values: &mut Vec<Value<'v>>) -> String {
-    let places = job.subject.phones.iter().map(|phone| {
+pub(super) fn theirs<'v>(column: &str, phones: &'v [String], values: &mut Vec<Value<'v>>) -> String {
+    let places = phones.iter().map(|phone| {
         values.push(phone.into());
         format!(" OR (org_id = ?1 AND {column} = ?{})", values.len())
     });
@@ -29,7 +29,7 @@ fn theirs<'v>(column: &str, job: &'v Job, values: &mut Vec<Value<'v>>) -> String
 /// The person's calls that are not erased yet, at most so many.
 async fn their_calls(tx: &mut Tx<'_>, job: &Job, limit: i64) -> Result<Vec<(i64, CallId)>> {
     let mut values = params![job.org, job.erasure.contact_id, limit].to_vec();
-    let theirs = theirs("caller_phone", job, &mut values);
+    let theirs = theirs("caller_phone", &job.subject.phones, &mut values);
     let sql =
         format!("SELECT seq, id FROM calls WHERE org_id = ?1 AND erasure_id IS NULL AND {theirs} LIMIT ?3");
     tx.query(&sql, &values, |row| Ok((row.get()?, row.get()?))).await
@@ -43,10 +43,10 @@ pub(super) async fn erase_some(tx: &mut Tx<'_>, job: &mut Job, stamp: Stamp) -> 
     }
     if some.is_empty() {
         let mut values = params![job.org, job.erasure.contact_id, stamp].to_vec();
-        let condition = theirs("phone", job, &mut values);
+        let condition = theirs("phone", &job.subject.phones, &mut values);
         let leads = erase_leads(tx, &condition, &values).await?;
         values.truncate(3);
-        let condition = theirs("attendee_phone", job, &mut values);
+        let condition = theirs("attendee_phone", &job.subject.phones, &mut values);
         let appointments = erase_appointments(tx, &condition, &values).await?;
         job.erasure.erased.leads += leads;
         job.erasure.erased.appointments += appointments;

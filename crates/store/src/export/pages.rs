@@ -13,12 +13,16 @@ use uuid::Uuid;
 
 use super::{ExportFilter, ExportKind, PAGE_BYTES};
 use crate::{
-    Error, Result, appointments, assistants, blocked_numbers, calls, contacts, endpoints, gaps, inbox,
+    Error, Result, appointments, assistants, blocked_numbers, calls, contacts,
+    dialect::Dialect,
+    endpoints, gaps, inbox,
     inbox::MessageSummary,
     json::Object,
     leads,
     list::ListQuery,
     recordings::{self, Served},
+    search,
+    seek::Sought,
     tx::Tx,
     value::{Cells, Value, params},
 };
@@ -56,30 +60,42 @@ impl Page {
             return Ok(());
         }
         let Record { place, json, recorded } = read()?;
-        self.bytes += json.len();
         self.last = Some(place);
+        let Some(json) = json else { return Ok(()) };
+        self.bytes += json.len();
         self.recorded.extend(recorded.map(|call| (self.records.len(), call)));
         self.records.push(json);
         Ok(())
     }
 }
 
-/// A record as JSON. The object of a call is not ended yet: its recordings are still to come.
+/// A record as JSON, or that there is one which is not asked for. The object of a call is not ended yet: its recordings
+/// are still to come.
 struct Record {
     place: Place,
-    json: Vec<u8>,
+    json: Option<Vec<u8>>,
     recorded: Option<CallId>,
 }
 
 /// Reads a page.
 pub(super) async fn page(tx: &mut Tx<'_>, asked: &Asked) -> Result<Page> {
+    let dialect = tx.dialect();
+    let words = match asked.filter.search.as_deref().filter(|_| asked.kind == ExportKind::Calls) {
+        // A search without a single word finds nothing, rather than everything.
+        Some(text) => match search::query_of(asked.org, text, dialect) {
+            Some(words) => Some(words),
+            None => return Ok(Page::default()),
+        },
+        None => None,
+    };
     let (sql, params) = match asked.kind {
         ExportKind::Sources | ExportKind::Webhooks => placed(asked),
         ExportKind::Messages | ExportKind::Gaps => of_source(asked),
-        _ => stamped(asked),
+        _ => stamped(asked, words.as_deref(), dialect),
     };
+    let sought = asked.filter.search.as_deref().map(Sought::new);
     let mut page = Page::default();
-    tx.query(&sql, &params, |row| page.keep(|| record(asked, row))).await?;
+    tx.query(&sql, &params, |row| page.keep(|| record(asked, sought.as_ref(), row))).await?;
     if asked.kind == ExportKind::Calls {
         end_calls(tx, asked, &mut page).await?;
     }
@@ -102,7 +118,7 @@ async fn end_calls(tx: &mut Tx<'_>, asked: &Asked, page: &mut Page) -> Result<()
 }
 
 /// The query of a kind that is ordered by the record clock.
-fn stamped(asked: &Asked) -> (String, Vec<Value<'_>>) {
+fn stamped<'a>(asked: &'a Asked, words: Option<&'a str>, dialect: Dialect) -> (String, Vec<Value<'a>>) {
     let (columns, table) = match asked.kind {
         ExportKind::Assistants => (assistants::COLUMNS, "assistants"),
         ExportKind::Contacts => (contacts::COLUMNS, "contacts"),
@@ -116,6 +132,9 @@ fn stamped(asked: &Asked) -> (String, Vec<Value<'_>>) {
     let select = format!("SELECT {columns}{beside} FROM {table}");
     let mut query = ListQuery::walk(&select, asked.org, asked.after.at, asked.until);
     narrow(&mut query, asked);
+    if let Some(words) = words {
+        query.add_with(|n| format!("c.seq IN ({})", dialect.with_words(n)), words.into());
+    }
     query.finish_walk(asked.limit)
 }
 
@@ -125,13 +144,22 @@ fn narrow<'a>(query: &mut ListQuery<'a>, Asked { kind, filter, .. }: &'a Asked) 
         ExportKind::Calls => {
             query.equals("status", filter.call_status.map(CallStatus::as_str));
             query.equals("caller_phone", filter.phone.as_ref());
+            query.equals("contact_id", filter.contact);
+            query.compare("created_at <", filter.until);
+            if let Some(view) = filter.view {
+                // The conversations beside the calls have a `seq` too.
+                let condition = view.condition();
+                query.only(&format!("c.seq IN (SELECT seq FROM calls WHERE org_id = ?1 AND {condition})"));
+            }
         }
         ExportKind::Leads => {
             query.equals("status", filter.lead_status.map(LeadStatus::as_str));
             query.equals("urgency", filter.urgency.map(Urgency::as_str));
             query.equals("phone", filter.phone.as_ref());
+            query.equals("contact_id", filter.contact);
         }
         ExportKind::Appointments => {
+            query.equals("contact_id", filter.contact);
             query.equals("status", filter.appointment_status.map(AppointmentStatus::as_str));
             query.equals("attendee_phone", filter.phone.as_ref());
             if let Some(from) = filter.from {
@@ -186,15 +214,25 @@ fn of_source(asked: &Asked) -> (String, Vec<Value<'_>>) {
 }
 
 /// A row as the JSON that the API answers with, and its place.
-fn record(asked: &Asked, row: &mut Cells<'_>) -> Result<Record> {
+fn record(asked: &Asked, sought: Option<&Sought>, row: &mut Cells<'_>) -> Result<Record> {
     match asked.kind {
         ExportKind::Assistants => {
             assistants::read(row).and_then(|record| stamped_record(record.created_at, &record))
         }
         ExportKind::Contacts => {
-            contacts::read(row).and_then(|record| stamped_record(record.created_at, &record))
+            let contact = contacts::read(row)?;
+            if sought.is_some_and(|sought| !contacts::fits(&contact, sought)) {
+                return Ok(passed_over(contact.created_at));
+            }
+            stamped_record(contact.created_at, &contact)
         }
-        ExportKind::Leads => leads::read(row).and_then(|record| stamped_record(record.created_at, &record)),
+        ExportKind::Leads => {
+            let lead = leads::read(row)?;
+            if sought.is_some_and(|sought| !leads::fits(&lead, sought)) {
+                return Ok(passed_over(lead.created_at));
+            }
+            stamped_record(lead.created_at, &lead)
+        }
         ExportKind::Appointments => {
             appointments::read(row).and_then(|record| stamped_record(record.created_at, &record))
         }
@@ -215,6 +253,11 @@ fn behind(stamp: Stamp) -> Place {
     Place { at: Time::from_micros(stamp.micros()), id: Uuid::nil() }
 }
 
+/// A record that is not asked for.
+fn passed_over(created_at: Stamp) -> Record {
+    Record { place: behind(created_at), json: None, recorded: None }
+}
+
 fn stamped_record(created_at: Stamp, record: &impl Serialize) -> Result<Record> {
     placed_record(behind(created_at), record)
 }
@@ -222,7 +265,7 @@ fn stamped_record(created_at: Stamp, record: &impl Serialize) -> Result<Record> 
 fn placed_record(place: Place, record: &impl Serialize) -> Result<Record> {
     let json = serde_json::to_vec(record)
         .map_err(|error| Error::Stored { what: "record", why: error.to_string() })?;
-    Ok(Record { place, json, recorded: None })
+    Ok(Record { place, json: Some(json), recorded: None })
 }
 
 fn call(row: &mut Cells<'_>, links: Option<&RecordingLinks>) -> Result<Record> {
@@ -231,7 +274,7 @@ fn call(row: &mut Cells<'_>, links: Option<&RecordingLinks>) -> Result<Record> {
     let written = calls::write(row, &mut object, links.map(Served::by_key))?;
     object.raw("messages", row)?;
     let recorded = written.recording.and(written.id);
-    Ok(Record { place: behind(written.created_at), json, recorded })
+    Ok(Record { place: behind(written.created_at), json: Some(json), recorded })
 }
 
 fn event(row: &mut Cells<'_>) -> Result<Record> {
@@ -243,7 +286,7 @@ fn event(row: &mut Cells<'_>) -> Result<Record> {
     object.id::<kind::Call>("call_id", row)?;
     object.raw("data", row)?;
     object.end();
-    Ok(Record { place: behind(created_at), json, recorded: None })
+    Ok(Record { place: behind(created_at), json: Some(json), recorded: None })
 }
 
 fn source(row: &mut Cells<'_>) -> Result<Record> {

@@ -50,6 +50,8 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("DELETE /v1/contacts/{id}", Row::Record("contacts")),
         ("POST /v1/contacts/{id}/merge", Row::Change("contacts", || json!({"from": NOBODY_S}))),
         ("POST /v1/contacts/{id}/erase", Row::Record("contacts")),
+        ("GET /v1/contacts/{id}/erasable", Row::Record("contacts")),
+        ("GET /v1/contacts/{id}/export", Row::Record("contacts")),
         ("GET /v1/erasures/{id}", Row::Record("erasures")),
         ("GET /v1/leads", Row::List),
         ("POST /v1/leads", Row::Write(same_number)),
@@ -63,6 +65,12 @@ fn table() -> BTreeMap<&'static str, Row> {
         ("GET /v1/appointments/{id}/provenance", Row::Record("appointments")),
         ("PATCH /v1/appointments/{id}", Row::Change("appointments", || json!({"status": "cancelled"}))),
         ("DELETE /v1/appointments/{id}", Row::Record("appointments")),
+        ("GET /v1/agenda", Row::List),
+        ("GET /v1/calendar-feeds", Row::List),
+        ("POST /v1/calendar-feeds", Row::Write(|| json!({"name": "Mine"}))),
+        ("GET /v1/calendar-feeds/{id}", Row::Record("calendar-feeds")),
+        ("DELETE /v1/calendar-feeds/{id}", Row::Record("calendar-feeds")),
+        ("GET /calendar/{file}", Row::Open),
         ("GET /v1/blocked-numbers", Row::List),
         ("POST /v1/blocked-numbers", Row::Write(|| json!({"phone": "+14155550199"}))),
         ("GET /v1/blocked-numbers/{id}", Row::Record("blocked-numbers")),
@@ -169,12 +177,14 @@ async fn org_with_everything(app: &TestApp, name: &str) -> (Org, BTreeMap<&'stat
     let mut ids = BTreeMap::new();
     client.made("/v1/contacts", json!({"phone": "+14155550198"})).await;
     client.made("/v1/blocked-numbers", json!({"phone": "+14155550199"})).await;
+    client.made("/v1/calendar-feeds", json!({"name": "Theirs"})).await;
     let kinds = [
         "calls",
         "contacts",
         "leads",
         "appointments",
         "blocked-numbers",
+        "calendar-feeds",
         "sources",
         "webhooks",
         "deliveries",
@@ -347,6 +357,7 @@ async fn everything(app: &TestApp, org: &Org) -> Vec<Value> {
         "leads",
         "appointments",
         "blocked-numbers",
+        "calendar-feeds",
         "assistants",
         "sources",
         "webhooks",

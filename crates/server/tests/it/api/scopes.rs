@@ -44,17 +44,22 @@ fn every_operation_names_the_scope_that_it_needs() {
     calls:write: PATCH /v1/calls/{id}
     calls:write: POST /v1/calls
     calls:write: POST /v1/calls/{id}/recording/fetch
+    read: GET /v1/agenda
     read: GET /v1/appointments
     read: GET /v1/appointments/{id}
     read: GET /v1/appointments/{id}/provenance
     read: GET /v1/assistants
     read: GET /v1/blocked-numbers
     read: GET /v1/blocked-numbers/{id}
+    read: GET /v1/calendar-feeds
+    read: GET /v1/calendar-feeds/{id}
     read: GET /v1/calls
     read: GET /v1/calls/{id}
     read: GET /v1/calls/{id}/recording
     read: GET /v1/contacts
     read: GET /v1/contacts/{id}
+    read: GET /v1/contacts/{id}/erasable
+    read: GET /v1/contacts/{id}/export
     read: GET /v1/erasures/{id}
     read: GET /v1/event-types
     read: GET /v1/event-types/{type}
@@ -73,6 +78,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     read: GET /v1/leads/{id}/provenance
     records:write: DELETE /v1/appointments/{id}
     records:write: DELETE /v1/blocked-numbers/{id}
+    records:write: DELETE /v1/calendar-feeds/{id}
     records:write: DELETE /v1/contacts/{id}
     records:write: DELETE /v1/leads/{id}
     records:write: PATCH /v1/appointments/{id}
@@ -80,6 +86,7 @@ fn every_operation_names_the_scope_that_it_needs() {
     records:write: PATCH /v1/leads/{id}
     records:write: POST /v1/appointments
     records:write: POST /v1/blocked-numbers
+    records:write: POST /v1/calendar-feeds
     records:write: POST /v1/contacts
     records:write: POST /v1/contacts/{id}/erase
     records:write: POST /v1/contacts/{id}/merge

@@ -11,7 +11,8 @@ use crate::support::{Org, Receiver, Reply, Setup, TestApp, on_both, on_both_with
 
 /// What fills in every form so far that it is not refused for what is in it.
 pub(super) const FILLED: &str = "reviewed=yes&name=Mine&expiry=never&do=save&url=https://example.com/hook\
-                      &event=lead.created&state=paused&overlap=0&platform=vapi";
+                      &event=lead.created&state=paused&overlap=0&platform=vapi&status=booked\
+                      &starts_at=2026-03-02T10:00";
 
 pub(super) async fn set(app: &TestApp) -> (Org, String, Receiver) {
     let org = app.org("Harbor Plumbing").await;

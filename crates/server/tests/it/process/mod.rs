@@ -8,6 +8,7 @@ mod config;
 mod crash;
 mod demo;
 mod drain;
+mod outage;
 mod platforms;
 mod portability;
 mod receiver;

@@ -13,7 +13,7 @@ use axum::{
     routing::post,
 };
 use serde_json::Value;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 /// A webhook as it arrived.
 #[derive(Clone)]
@@ -36,11 +36,32 @@ impl Hook {
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) after: Duration,
+    /// Waited for first.
+    pub(super) gate: Option<Gate>,
 }
 
 impl Reply {
     pub(super) fn with(status: u16) -> Self {
-        Self { status: StatusCode::from_u16(status).expect("a status"), after: Duration::ZERO }
+        let status = StatusCode::from_u16(status).expect("a status");
+        Self { status, after: Duration::ZERO, gate: None }
+    }
+}
+
+/// What answers wait for: closed, until it is opened for good.
+#[derive(Clone)]
+pub(super) struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    pub(super) fn closed() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+
+    pub(super) fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn passed(&self) {
+        let _ = self.0.subscribe().wait_for(|open| *open).await;
     }
 }
 
@@ -66,7 +87,10 @@ impl Receiver {
                         hooks.push(Hook { headers, body });
                         hooks.len() - 1
                     };
-                    let Reply { status, after } = reply(number);
+                    let Reply { status, after, gate } = reply(number);
+                    if let Some(gate) = gate {
+                        gate.passed().await;
+                    }
                     tokio::time::sleep(after).await;
                     status
                 }

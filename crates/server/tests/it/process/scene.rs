@@ -1,6 +1,8 @@
 //! What most of these tests begin with: an organization, its key, a source, and an endpoint at a receiver.
 
-use reqwest::{Client, StatusCode};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 
 use super::{
@@ -23,12 +25,17 @@ pub(super) struct Scene {
     pub(super) source: String,
     pub(super) receiver: Receiver,
     pub(super) http: Client,
+    numbers: AtomicUsize,
 }
 
 impl Scene {
     /// Everything by the operator's commands; the endpoint is told of `call.completed`.
     pub(super) async fn set(kind: Kind, reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
-        let home = Home::new(kind).await;
+        Self::set_in(Home::new(kind).await, reply).await
+    }
+
+    /// The same in a home that is there.
+    pub(super) async fn set_in(home: Home, reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
         let receiver = Receiver::start(reply).await;
         let org = text(&home.json(&["org", "create", "--name", "Harbor"]), "id");
         let key = ["key", "create", "--org", &org, "--name", "test", "--rate-limit", "1000000"];
@@ -42,7 +49,7 @@ impl Scene {
             "",
         );
         assert!(webhook.status.success(), "{webhook:?}");
-        Self { home, org, key, source, receiver, http: http_client() }
+        Self { home, org, key, source, receiver, http: http_client(), numbers: AtomicUsize::new(0) }
     }
 
     /// A server that may send to the receiver.
@@ -50,12 +57,21 @@ impl Scene {
         Server::start(&self.home, &[&[ALLOWED], environment].concat()).await
     }
 
-    /// Vapi's report of a call that ended.
+    /// Vapi's report of a call that ended; the answer's status.
     pub(super) async fn post_call(&self, server: &Server, call: &str) -> reqwest::Result<StatusCode> {
+        Ok(self.post(server, call).await?.status())
+    }
+
+    /// Vapi's report of a call that ended.
+    pub(super) async fn post(&self, server: &Server, call: &str) -> reqwest::Result<Response> {
         let url = server.url(&format!("/ingest/vapi/{}", self.source));
         let request = self.http.post(url).header("content-type", "application/json");
-        let response = request.header("x-vapi-secret", PLATFORM_SECRET).body(report(call)).send().await?;
-        Ok(response.status())
+        request.header("x-vapi-secret", PLATFORM_SECRET).body(report(call)).send().await
+    }
+
+    /// A number that nobody had.
+    pub(super) fn next_number(&self) -> usize {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A request with the key.

@@ -29,7 +29,7 @@ pub(super) async fn until<T>(what: &str, patience: Duration, mut check: impl Asy
 }
 
 /// Which database a test runs over.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Sqlite,
     Postgres,
@@ -52,8 +52,18 @@ impl Home {
         Self { folder, database_url }
     }
 
+    /// Over a PostgreSQL database that is there.
+    pub(super) fn at(database_url: String) -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), database_url: Some(database_url) }
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The address of its database, where that is on PostgreSQL.
+    pub(super) fn postgres(&self) -> Option<&str> {
+        self.database_url.as_deref()
     }
 
     /// The binary in this home, with nothing of this process's own configuration.
@@ -187,9 +197,14 @@ impl Server {
         lock(&self.child).kill().expect("it is ours");
     }
 
+    /// The number of the process.
+    pub(super) fn pid(&self) -> u32 {
+        lock(&self.child).id()
+    }
+
     /// The most memory that it had so far, in bytes (`VmHWM`, see proc(5)).
     pub(super) fn peak_memory(&self) -> u64 {
-        let pid = lock(&self.child).id();
+        let pid = self.pid();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
         1024 * line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
@@ -197,7 +212,7 @@ impl Server {
 
     /// Sends a signal by name, such as `TERM`.
     pub(super) fn signal(&self, name: &str) {
-        let pid = lock(&self.child).id();
+        let pid = self.pid();
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status();
         assert!(sent.is_ok_and(|status| status.success()), "SIG{name} is sent");
     }
@@ -225,10 +240,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A client as an integrator has one.
+/// A client as an integrator has one. It waits longer than the server lets anybody wait, which is 30 s.
 pub(super) fn http_client() -> reqwest::Client {
     delivery::client::install_crypto();
-    reqwest::Client::builder().timeout(PATIENCE).build().expect("a client")
+    reqwest::Client::builder().timeout(2 * PATIENCE).build().expect("a client")
 }
 
 async fn make_postgres_database() -> String {

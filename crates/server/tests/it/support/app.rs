@@ -80,20 +80,29 @@ pub(crate) fn on_both(test: impl AsyncFn(&TestApp)) {
 }
 
 /// Runs a test on both, set up otherwise.
-#[expect(clippy::print_stdout, reason = "shown only where the test fails: on which database it did")]
 pub(crate) fn on_both_with(setup: Setup, test: impl AsyncFn(&TestApp)) {
     for kind in Kind::BOTH {
-        println!("on {kind:?}");
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
-        // Both databases must give the same bodies: each inline snapshot is compared twice.
-        insta::allow_duplicates! {
-            runtime.block_on(async {
-                let app = TestApp::start(kind, setup).await;
-                test(&app).await;
-                app.finish().await;
-            });
-        }
+        on(kind, setup, &test);
+    }
+}
+
+/// Runs a test on PostgreSQL alone, of what only that can be made to do.
+pub(crate) fn on_postgres(test: impl AsyncFn(&TestApp)) {
+    on(Kind::Postgres, Setup::default(), &test);
+}
+
+#[expect(clippy::print_stdout, reason = "shown only where the test fails: on which database it did")]
+fn on(kind: Kind, setup: Setup, test: &impl AsyncFn(&TestApp)) {
+    println!("on {kind:?}");
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
+    // Both databases must give the same bodies: each inline snapshot is compared twice.
+    insta::allow_duplicates! {
+        runtime.block_on(async {
+            let app = TestApp::start(kind, setup).await;
+            test(&app).await;
+            app.finish().await;
+        });
     }
 }
 

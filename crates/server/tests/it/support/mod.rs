@@ -12,10 +12,10 @@ mod storage;
 mod worker;
 
 pub(crate) use self::{
-    app::{Org, PUBLIC_URL, Setup, TestApp, on_both, on_both_with, spawn},
+    app::{Org, PUBLIC_URL, Setup, TestApp, on_both, on_both_with, on_postgres, spawn},
     client::{Answer, Client},
     platform::{Signing, booking, booking_answered, content_type, report},
-    receiver::{Got, Receiver, Reply},
+    receiver::{Got, Holding, Receiver, Reply},
     standin::{StandIn, finished},
     storage::{Item, Storage, wav},
     worker::worker,

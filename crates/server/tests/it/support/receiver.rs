@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use axum::{
@@ -15,7 +18,7 @@ use axum::{
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 
 use super::app::spawn;
 
@@ -75,6 +78,42 @@ impl Receiver {
         let mut events: Vec<_> = self.take().iter().map(Got::event).collect();
         events.sort();
         events
+    }
+}
+
+/// A receiver that answers when it is told to, whoever waits longest first.
+pub(crate) struct Holding {
+    pub(crate) url: String,
+    arrivals: Arc<AtomicUsize>,
+    answers: mpsc::UnboundedSender<StatusCode>,
+}
+
+impl Holding {
+    pub(crate) async fn start() -> Self {
+        let (answers, told) = mpsc::unbounded_channel();
+        let (arrivals, told) = (Arc::<AtomicUsize>::default(), Arc::new(tokio::sync::Mutex::new(told)));
+        let counted = arrivals.clone();
+        let router = Router::new().fallback(move || {
+            let told = told.clone();
+            counted.fetch_add(1, Ordering::SeqCst);
+            // Those who wait for a lock of tokio's get it in their order.
+            async move { told.lock().await.recv().await.unwrap_or(StatusCode::GONE) }
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+        spawn(async move { axum::serve(listener, router).await });
+        Self { url, arrivals, answers }
+    }
+
+    /// How many requests have come.
+    pub(crate) fn arrivals(&self) -> usize {
+        self.arrivals.load(Ordering::SeqCst)
+    }
+
+    /// Answers one request, now or when it comes.
+    pub(crate) fn answer(&self, status: u16) {
+        let status = StatusCode::from_u16(status).expect("a status");
+        self.answers.send(status).expect("the receiver listens");
     }
 }
 

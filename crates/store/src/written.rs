@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::ExportKind;
 use utoipa::ToSchema;
+
+use crate::{Error, Export, ExportKind, Result};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +238,22 @@ fn cell(value: Option<&Value>, mode: CsvMode) -> String {
 /// Spreadsheets take a text for a formula by its first character, also where it is quoted (OWASP, "CSV Injection").
 fn neutralized(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+impl Export {
+    /// The next piece of the whole in a format, from what stands before the first record on; `None` when all was given.
+    pub async fn next_written(&mut self, format: Format) -> Result<Option<Vec<u8>>> {
+        let kind = self.kind();
+        let unwritten = |error: csv::Error| Error::Stored { what: "record", why: error.to_string() };
+        if self.begins() {
+            let head = head(kind, format).map_err(unwritten)?;
+            if !head.is_empty() {
+                return Ok(Some(head));
+            }
+        }
+        let Some(records) = self.next_page().await? else { return Ok(None) };
+        page(kind, format, &records).map_err(unwritten).map(Some)
+    }
 }
 
 #[cfg(test)]
