@@ -45,7 +45,8 @@ fn sections(address: &str, text: &str, words: &[String]) -> Vec<Found> {
             end(heading, &body);
             (heading, body) = (next, String::new());
         } else if !line.starts_with("```") && !line.starts_with("|---") {
-            body.push_str(line.trim_matches(['|', ' ']));
+            // A hit is shown as words, so without the marks of Markdown.
+            body.push_str(&line.trim_matches(['|', ' ']).replace(['`', '*'], "").replace(" | ", " · "));
             body.push(' ');
         }
     }
@@ -101,7 +102,7 @@ fn around(body: &str, word: &str) -> Option<(String, String, String)> {
 mod tests {
     use super::*;
 
-    const PAGE: &str = "# Webhooks\n\nSigned posts.\n\n## Retries {#again}\n\nA failed one is tried again.\n\n```sh\n# Retries of a shell\n```\n";
+    const PAGE: &str = "# Webhooks\n\nSigned posts.\n\n## Retries {#again}\n\nA `failed` one is **tried** again.\n\n```sh\n# Retries of a shell\n```\n";
 
     fn found(query: &str) -> Vec<(String, String)> {
         let found = search([("webhooks", PAGE)].into_iter(), query).into_iter();
