@@ -61,8 +61,8 @@ fn a_query_that_is_wrong_is_named_and_never_ignored() {
         status= -> 400 bad_request: Wrong query parameter `status`: unknown variant ``, expected one of `in-progress`, `forwarding`, `completed`, `failed`, `blocked`
         phone=4155550142 -> 400 bad_request: Wrong query parameter `phone`: must be a phone number in E.164, such as +14155550123
         phone=anonymous -> 400 bad_request: Wrong query parameter `phone`: must be a phone number in E.164, such as +14155550123
-        stauts=failed -> 400 bad_request: Wrong query parameter: unknown field `stauts`, expected one of `limit`, `cursor`, `since`, `until`, `view`, `status`, `phone`, `q`
-        page=2 -> 400 bad_request: Wrong query parameter: unknown field `page`, expected one of `limit`, `cursor`, `since`, `until`, `view`, `status`, `phone`, `q`
+        stauts=failed -> 400 bad_request: Wrong query parameter: unknown field `stauts`, expected one of `limit`, `cursor`, `since`, `until`, `view`, `status`, `contact_id`, `phone`, `q`
+        page=2 -> 400 bad_request: Wrong query parameter: unknown field `page`, expected one of `limit`, `cursor`, `since`, `until`, `view`, `status`, `contact_id`, `phone`, `q`
         q -> 400 bad_request: Wrong query parameter `q`: must have at most 500 characters
         contacts?company=a -> 400 bad_request: Wrong query parameter: unknown field `company`, expected one of `limit`, `cursor`, `since`, `phone`, `q`
         leads?status=old -> 400 bad_request: Wrong query parameter `status`: unknown variant `old`, expected one of `new`, `contacted`, `qualified`, `won`, `lost`
