@@ -39,7 +39,7 @@ pub(crate) const PUBLIC_URL: &str = "https://calls.example.com";
 pub(crate) const METRICS_TOKEN: &str = "the-token-of-the-scraper";
 
 /// How long, in real time, work may take to settle.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What is set otherwise than by default.
 #[derive(Clone, Copy)]
